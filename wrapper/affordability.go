@@ -175,9 +175,10 @@ func createSummary[T any](ctx context.Context, c *Client, op *Operation, userID 
 	case err != nil:
 		return nil, err
 	case resp.status == http.StatusNoContent:
+		resp.end(0, nil)
 		return nil, fmt.Errorf("basiq: %s: %w", op.Name, ErrNoTransactions)
 	case op == opPostAffordability && isPDFReport(resp):
-		defer resp.body.release()
+		resp.end(0, nil)
 		return nil, &Error{Operation: op.Name, StatusCode: resp.status, reason: ErrPDFCreated}
 	}
 	return r.read(resp, "")

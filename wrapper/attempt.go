@@ -13,18 +13,20 @@ import (
 type attempt struct {
 	context.Context //nolint:containedctx // an attempt is a context
 
+	call *callState
+
 	mu sync.Mutex
 	// ended is set when the retrier has the attempt's outcome. The attempt sends no requests afterwards.
 	ended bool
-	// handedToTransport is set once a request was handed to the http.Client.
-	handedToTransport bool
+	// requests counts the requests that were handed to the http.Client.
+	requests int
 	// maybeApplied counts the requests that Basiq may have carried out: requests in flight, and requests whose outcome
 	// does not prove the opposite.
 	maybeApplied int
 	// permitted is set while the attempt has a permit of the rate limit that no request has used.
 	permitted atomic.Bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
-	waited atomic.Int64
+	waited time.Duration
 }
 
 // Value returns the attempt itself under its key.
@@ -49,7 +51,7 @@ func (a *attempt) begin() error {
 	if a.ended {
 		return errAttemptEnded
 	}
-	a.handedToTransport = true
+	a.requests++
 	a.maybeApplied++
 	return nil
 }
@@ -66,8 +68,20 @@ func (a *attempt) end(out *outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true
-	out.handedToTransport, out.maybeApplied, out.waited = a.handedToTransport, a.maybeApplied > 0, time.Duration(a.waited.Load())
+	out.requests, out.maybeApplied, out.waited = a.requests, a.maybeApplied > 0, a.waited
+	out.handedToTransport = a.requests > 0
 }
 
-// addWait records a wait inside the attempt.
-func (a *attempt) addWait(start time.Time) { a.waited.Add(int64(time.Since(start))) }
+// addWait records a wait inside the attempt, unless the attempt has ended.
+func (a *attempt) addWait(reason WaitReason, start time.Time) {
+	duration := time.Since(start)
+	a.mu.Lock()
+	ended := a.ended
+	if !ended {
+		a.waited += duration
+	}
+	a.mu.Unlock()
+	if !ended {
+		a.call.waited(a, reason, duration)
+	}
+}

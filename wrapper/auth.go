@@ -104,7 +104,7 @@ func (a *authorizer) authorize(req *http.Request, call *callState, record *attem
 
 // waitForBucket waits until a token may be requested.
 func (a *authorizer) waitForBucket(ctx context.Context, record *attempt) error {
-	defer record.addWait(time.Now())
+	defer record.addWait(WaitRateLimit, time.Now())
 	err := a.bucket.Wait(ctx)
 	switch {
 	case err == nil:
@@ -124,7 +124,7 @@ type bearer struct {
 
 // token returns a token and its Authorization header.
 func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (Token, []string, error) {
-	defer record.addWait(time.Now())
+	defer record.addWait(WaitToken, time.Now())
 	token, err := a.tokens.Token(ctx, scope)
 	if err != nil {
 		return Token{}, nil, &tokenError{withoutCause(ctx, err)}

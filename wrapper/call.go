@@ -18,11 +18,17 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// CallInfo describes the call that middleware, a [Limiter], a [TokenSource] or a transport is handling.
+// CallInfo describes the call that middleware, a [Limiter], a [TokenSource], a transport or an [Observer] is handling.
 type CallInfo struct {
 	Operation Operation
-	// Attempt counts the attempts of this call, from 1.
+	// Attempt counts the attempts of this call, from 1. It is 0 before the first attempt, for example in a [Limiter].
 	Attempt int
+	// Page counts the pages that the list has requested, from 1. It is 0 if the call does not request a page.
+	Page int
+	// Poll counts the polls of the wait for a job, from 1. It is 0 if the call is not a poll.
+	Poll int
+	// Server is the host and the port of the base URL, for example "au-api.basiq.io:443".
+	Server string
 }
 
 type contextKey int
@@ -38,6 +44,8 @@ const (
 type callOptions struct {
 	// noRetry is set for a call that makes one attempt.
 	noRetry bool
+	// poll is the number of the poll of a wait for a job.
+	poll int
 	// raw is where the JSON of the response is stored. It may be nil.
 	raw *rawJSON
 }
@@ -58,6 +66,21 @@ type callState struct {
 	redactor atomic.Pointer[redactor]
 	// maybeApplied is set once Basiq may have carried out an attempt.
 	maybeApplied bool
+	// page is the number of the page of a list.
+	page int
+	// config is the configuration of the client.
+	config *config
+	// observation is nil without observers.
+	observation *observation
+}
+
+// info returns the description of the call as it is at present.
+func (s *callState) info() CallInfo {
+	info := CallInfo{Operation: *s.operation, Attempt: int(s.attempts.Load()), Page: s.page, Poll: s.options.poll}
+	if s.config != nil {
+		info.Server = s.config.server
+	}
+	return info
 }
 
 // Value returns the state itself under its key.
@@ -88,24 +111,27 @@ func withCall(req *http.Request, baseURL *url.URL) (*http.Request, *callState) {
 	return req.WithContext(call), call //nolint:contextcheck // the state is the context of the call
 }
 
-// withoutRetries returns a context whose calls make one attempt, and store no raw JSON.
-func withoutRetries(ctx context.Context) context.Context {
-	return context.WithValue(ctx, optionsKey, callOptions{noRetry: true})
+// withoutRetries returns a context whose calls make one attempt, and store no raw JSON. poll is the number of the poll, or
+// 0.
+func withoutRetries(ctx context.Context, poll int) context.Context {
+	return context.WithValue(ctx, optionsKey, callOptions{noRetry: true, poll: poll})
 }
 
-// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter]
-// and in a [TokenSource]. The second result is false if the context does not belong to a call.
+// CallFromContext returns the call that a context belongs to. It works in [Middleware], in a transport, in a [Limiter],
+// in a [TokenSource] and in the functions of an [Observer], except CallStarted. The second result is false if the context
+// does not belong to a call.
 func CallFromContext(ctx context.Context) (CallInfo, bool) {
 	call := callFrom(ctx)
 	if call == nil {
 		return CallInfo{}, false
 	}
-	return CallInfo{Operation: *call.operation, Attempt: int(call.attempts.Load())}, true
+	return call.info(), true
 }
 
 // response is a response with a 2xx status.
 type response struct {
 	op        *Operation
+	call      *callState
 	status    int
 	mediaType string
 	logger    *slog.Logger
@@ -114,6 +140,12 @@ type response struct {
 	// raw is where the JSON of the response is stored once it has been checked. It may be nil.
 	raw     *rawJSON
 	unknown *unknownFields
+}
+
+// end releases the body of a response that was decoded, and ends the call with the number of items and the error.
+func (r response) end(items int, err error) {
+	r.body.release()
+	r.call.end(items, err)
 }
 
 // requester sends the request of a call with the generated client, whose Doer is the chain. The bind functions return a
@@ -150,8 +182,14 @@ func bindIDsInput[B any](request func(context.Context, api.ID, api.ID, B, ...gen
 	}
 }
 
-// do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error.
+// do checks the IDs in the path of a call, makes it, and returns a response with a 2xx status, or an error. A response
+// must be ended.
 func (c *Client) do(ctx context.Context, op *Operation, ids []pathParam, request requester, editors ...gen.RequestEditorFn) (response, error) {
+	return c.doPage(ctx, op, ids, 0, request, editors...)
+}
+
+// doPage is do for the page of a list with a number, from 1.
+func (c *Client) doPage(ctx context.Context, op *Operation, ids []pathParam, page int, request requester, editors ...gen.RequestEditorFn) (_ response, err error) {
 	if ctx == nil {
 		return response{}, invalidInput(op.Name, "ctx", "nil context")
 	}
@@ -159,9 +197,19 @@ func (c *Client) do(ctx context.Context, op *Operation, ids []pathParam, request
 		return response{}, err
 	}
 	call := newCall(ctx, op)
-	call.pooled = true
+	call.pooled, call.page = true, page
 	call.options.raw.set(nil)
+	call.start(&c.config)
+	returned := false
+	defer func() {
+		if !returned {
+			call.end(0, errUnfinished)
+		} else if err != nil {
+			call.end(0, err)
+		}
+	}()
 	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // the body is in memory; the state is the caller's context
+	returned = true
 	if err != nil {
 		if !call.owned.Load() { // the generated client could not make the request
 			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)
@@ -182,7 +230,7 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (response, 
 			(errors.Is(failure, ErrNotFound) || errors.Is(failure, ErrGone)) {
 			// An earlier attempt deleted the resource, but its response was lost. A 404 without a code may come from a
 			// proxy.
-			return response{op: op, status: http.StatusNoContent, logger: c.config.logger}, nil
+			return response{op: op, call: call, status: http.StatusNoContent, logger: c.config.logger}, nil
 		}
 		return response{}, failure
 	case body.err != nil:
@@ -193,7 +241,7 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (response, 
 		return response{}, invalidResponse(op, status, body.bytes(), errors.New("unexpected status"))
 	}
 	return response{
-		op: op, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body,
+		op: op, call: call, status: resp.StatusCode, mediaType: resp.Header.Get("Content-Type"), body: body,
 		logger: c.config.logger, raw: call.options.raw, unknown: c.config.unknown,
 	}, nil
 }
@@ -218,9 +266,9 @@ func invalidResponse(op *Operation, status int, body []byte, reason error) *Erro
 	return e
 }
 
-// read decodes a response and releases its body. check returns an error for a value that cannot be the response.
-func read[T any](resp response, check func(*T) error) (*T, error) {
-	defer resp.body.release()
+// read decodes and ends a response. check returns an error for a value that cannot be the response.
+func read[T any](resp response, check func(*T) error) (_ *T, err error) {
+	defer func() { resp.end(0, err) }()
 	value, err := decodeResponse[T](resp)
 	if err != nil {
 		return nil, err
@@ -262,8 +310,8 @@ func (r resource[T]) has(kind string) bool {
 
 // read decodes a response that is one resource. want is the expected ID, or "". A resource with another ID or
 // of another type belongs to another request: a proxy may have left it on the connection, so the connection is closed.
-func (r resource[T]) read(resp response, want string, checks ...func(*T) error) (*T, error) {
-	defer resp.body.release()
+func (r resource[T]) read(resp response, want string, checks ...func(*T) error) (_ *T, err error) {
+	defer func() { resp.end(0, err) }()
 	value, err := decodeResponse[T](resp)
 	if err != nil {
 		return nil, err
@@ -311,7 +359,7 @@ const (
 const pdfMagic = "%PDF-"
 
 // getDocument makes a call whose response is a document of mediaType.
-func getDocument(ctx context.Context, c *Client, op *Operation, ids []pathParam, mediaType string, request requester) ([]byte, error) {
+func getDocument(ctx context.Context, c *Client, op *Operation, ids []pathParam, mediaType string, request requester) (_ []byte, err error) {
 	resp, err := c.do(ctx, op, ids, request, func(_ context.Context, req *http.Request) error {
 		req.Header.Set("Accept", mediaType)
 		return nil
@@ -319,7 +367,7 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []pathParam,
 	if err != nil {
 		return nil, err
 	}
-	defer resp.body.release()
+	defer func() { resp.end(0, err) }()
 	body := resp.body.bytes()
 	switch got, _, err := mime.ParseMediaType(resp.mediaType); {
 	case err != nil, got != mediaType && (!isCSV(got) || !isCSV(mediaType)):
@@ -336,12 +384,12 @@ func getDocument(ctx context.Context, c *Client, op *Operation, ids []pathParam,
 func isCSV(mediaType string) bool { return mediaType == "text/csv" || mediaType == "application/csv" }
 
 // doNoContent makes a call whose response has no content, or nothing of interest.
-func doNoContent(ctx context.Context, c *Client, op *Operation, ids []pathParam, request requester) error {
+func doNoContent(ctx context.Context, c *Client, op *Operation, ids []pathParam, request requester) (err error) {
 	resp, err := c.do(ctx, op, ids, request)
 	if err != nil {
 		return err
 	}
-	defer resp.body.release()
+	defer func() { resp.end(0, err) }()
 	// A page of a proxy with status 200 does not prove that Basiq received the request.
 	if body := bytes.TrimSpace(resp.body.bytes()); len(body) > 0 && body[0] != '{' && body[0] != '[' {
 		return invalidResponse(op, resp.status, body, errors.New("unexpected response body"))

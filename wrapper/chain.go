@@ -37,5 +37,5 @@ func newChain(config config, tokens TokenSource) Doer {
 	for _, middleware := range slices.Backward(config.middleware) {
 		chain = middleware(chain) // runs the caller's middleware once per attempt; the first is outermost
 	}
-	return newRetrier(chain, config) // throttles, retries, backs off, reads the response into memory, logs
+	return newRetrier(chain, config) // throttles, retries, backs off, reads the response into memory, calls the observers
 }

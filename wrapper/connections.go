@@ -167,12 +167,12 @@ func (s *ConnectionsService) Refresh(ctx context.Context, userID, connectionID s
 
 // RefreshAll starts a job for each of the user's connections, see [ConnectionsService.Refresh], and returns references
 // to them. Whether pending and invalid connections get a job is not documented. operationId: refreshConnections.
-func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*Job, error) {
+func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) (jobs []*Job, err error) {
 	resp, err := s.client.do(ctx, opRefreshConnections, []pathParam{{"userID", userID}}, bindID(s.client.raw.RefreshConnections, userID))
 	if err != nil {
 		return nil, err
 	}
-	defer resp.body.release()
+	defer func() { resp.end(len(jobs), err) }()
 	list, err := readList[Job](resp, nil)
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (s *ConnectionsService) RefreshAll(ctx context.Context, userID string) ([]*
 		return nil, invalidResponse(resp.op, resp.status, nil, err)
 	}
 	resp.storeRaw()
-	jobs := make([]*Job, len(list.Data))
+	jobs = make([]*Job, len(list.Data))
 	for i := range list.Data {
 		jobs[i] = &list.Data[i]
 	}

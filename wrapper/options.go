@@ -55,8 +55,10 @@ type Option func(*config) error
 
 // config holds the settings of a client. It does not change after New.
 type config struct {
-	apiKey     Secret
-	baseURL    *url.URL
+	apiKey  Secret
+	baseURL *url.URL
+	// server is the host and the port of baseURL.
+	server     string
 	consentURL *url.URL
 	version    APIVersion
 	httpClient *http.Client
@@ -70,6 +72,7 @@ type config struct {
 	tokenSource  TokenSource
 	limiter      Limiter
 	unknown      *unknownFields
+	observers    observers
 }
 
 func newConfig(apiKey string, options []Option) (config, error) {
@@ -78,7 +81,6 @@ func newConfig(apiKey string, options []Option) (config, error) {
 		version:   APIVersion30,
 		retry:     defaultRetry,
 		bodyLimit: defaultBodyLimit,
-		logger:    slog.New(slog.DiscardHandler),
 	}
 	for _, option := range append([]Option{WithBaseURL(DefaultBaseURL), WithConsentURL(DefaultConsentURL)}, options...) {
 		if option == nil {
@@ -89,6 +91,13 @@ func newConfig(apiKey string, options []Option) (config, error) {
 		}
 	}
 	c.setHTTPClients()
+	port := map[string]string{"http": "80", "https": "443"}[c.baseURL.Scheme]
+	c.server = net.JoinHostPort(c.baseURL.Hostname(), cmp.Or(c.baseURL.Port(), port))
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	} else {
+		c.observers = append(observers{logObserver(c.logger)}, c.observers...)
+	}
 	if c.tokenSource == nil || apiKey != "" {
 		if problem := checkAPIKey(apiKey); problem != "" {
 			return config{}, invalidInput("New", "apiKey", problem)
@@ -224,10 +233,11 @@ func WithMiddleware(middleware ...Middleware) Option {
 		func(c *config) { c.middleware = append(c.middleware, middleware...) })
 }
 
-// WithLogger logs every attempt at level debug: operation, method, path template, attempt, status, duration without any
-// waiting, correlation ID, and the transport's error without the URL. Response fields that are not of the documented
-// kind are logged at level warn, by their path. IDs, headers and bodies are never logged. By default nothing is
-// logged.
+// WithLogger logs calls that failed at level warn, calls that succeeded after a retry at level info, and every attempt at
+// level debug: operation, method, path template, number of attempts, status, duration without any waiting, correlation
+// ID, and the transport's error without the URL. A call whose context was canceled is logged at level debug. Response
+// fields that are not of the documented kind are logged at level warn, by their path. IDs, headers and bodies are never
+// logged. By default nothing is logged.
 func WithLogger(logger *slog.Logger) Option {
 	return setting("WithLogger", logger != nil, "must not be nil",
 		func(c *config) { c.logger = logger })

@@ -409,7 +409,7 @@ func TestWithLogger(t *testing.T) {
 	client := newClient(t, s, basiq.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey || a.Key == "duration" && a.Value.Duration() < time.Minute {
+			if a.Key == slog.TimeKey || (a.Key == "duration" || a.Key == "waited") && a.Value.Duration() < time.Minute {
 				return slog.Attr{}
 			}
 			return a
@@ -417,12 +417,14 @@ func TestWithLogger(t *testing.T) {
 	}))))
 	_, err := client.Connections.Get(t.Context(), userID, connID)
 	require.NoError(t, err)
-	const get = `level=DEBUG msg="basiq call" operation=Connections.Get method=GET path=/users/{userId}/connections/{connectionId} `
+	const get = ` operation=Connections.Get method=GET path=/users/{userId}/connections/{connectionId} `
+	const attempt = `level=DEBUG msg="basiq attempt"` + get
 	assert.Equal(t, []string{
-		`level=DEBUG msg="basiq call" operation=Tokens.Create method=POST path=/token attempt=1 status=200`,
-		get + `attempt=1 error="read: connection reset by peer"`,
-		get + `attempt=2 status=503 correlation_id=corr-1`,
-		get + `attempt=3 status=200`,
+		`level=DEBUG msg="basiq attempt" operation=Tokens.Create method=POST path=/token attempt=1 status=200`,
+		attempt + `attempt=1 error="read: connection reset by peer"`,
+		attempt + `attempt=2 status=503 correlation_id=corr-1`,
+		attempt + `attempt=3 status=200`,
+		`level=INFO msg="basiq call"` + get + `attempts=3 status=200`,
 	}, strings.Split(strings.TrimSpace(log.String()), "\n"))
 }
 

@@ -141,8 +141,8 @@ type pageResult[T any] struct {
 	err error
 }
 
-// page returns the page at a cursor.
-func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], error) {
+// page returns the page at a cursor. number counts the pages of the list, from 1.
+func (c collection[T]) page(ctx context.Context, at Cursor, number int) (page *pageResult[T], err error) {
 	query, err := c.firstQuery()
 	if err != nil {
 		return nil, err
@@ -157,14 +157,20 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if rawOf(ctx) != nil { // it belongs to the caller's goroutine, which this may not be
 		ctx = ContextWithRawJSON(ctx, &raw)
 	}
-	resp, err := c.client.do(ctx, c.op, c.ids, c.request, func(_ context.Context, req *http.Request) error {
+	resp, err := c.client.doPage(ctx, c.op, c.ids, number, c.request, func(_ context.Context, req *http.Request) error {
 		req.URL.RawQuery = query
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer resp.body.release()
+	defer func() {
+		if page == nil {
+			resp.end(0, err)
+		} else {
+			resp.end(len(page.Items), page.err)
+		}
+	}()
 	if resp.status != http.StatusOK {
 		return nil, invalidResponse(c.op, resp.status, nil, errors.New("unexpected status of a list"))
 	}
@@ -175,7 +181,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 	if c.uncounted {
 		list.Size = 0
 	}
-	page := &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
+	page = &pageResult[T]{Page: Page[T]{Items: list.Data, Total: list.Size}, query: Cursor(query)}
 	if resp.storeRaw(); raw != nil {
 		if page.Raw, err = rawItems(raw); err != nil || len(page.Raw) != len(list.Data) {
 			return nil, invalidResponse(c.op, resp.status, nil, errors.New("list cannot be split into items"))
@@ -205,7 +211,7 @@ func (c collection[T]) page(ctx context.Context, at Cursor) (*pageResult[T], err
 func (c collection[T]) one(ctx context.Context, at Cursor) (*Page[T], error) {
 	raw := rawOf(ctx)
 	raw.set(nil)
-	page, err := c.page(ctx, at)
+	page, err := c.page(ctx, at, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -229,9 +235,10 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 		prefetch := c.options.prefetch
 		var history listHistory[T]
 		raw := rawOf(ctx)
-		for at := Cursor(""); ; {
+		number := 1
+		for at := Cursor(""); ; number++ {
 			raw.set(nil)
-			page, err := pages.page(ctx, at)
+			page, err := pages.page(ctx, at, number)
 			if err != nil {
 				yield(nil, pageError(at, err))
 				return
@@ -239,7 +246,7 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 			items, err := history.check(c, page)
 			err = cmp.Or(err, page.err)
 			if err == nil && page.Next != "" && prefetch {
-				pages.prefetch(ctx, page.Next)
+				pages.prefetch(ctx, page.Next, number+1)
 			}
 			for i := range items {
 				if page.Raw != nil {

@@ -14,7 +14,7 @@ type pageFetcher[T any] struct {
 }
 
 // prefetch starts to fetch the page at a cursor, which must be the next one that is requested.
-func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor) {
+func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor, number int) {
 	ctx, f.cancel = context.WithCancel(ctx)
 	var (
 		page     *pageResult[T]
@@ -25,7 +25,7 @@ func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor) {
 	go func() {
 		defer close(done)
 		defer func() { panicked = catch(recover()) }()
-		page, err = f.collection.page(ctx, at)
+		page, err = f.collection.page(ctx, at, number)
 	}()
 	f.ahead = func() (*pageResult[T], error) {
 		<-done
@@ -37,7 +37,7 @@ func (f *pageFetcher[T]) prefetch(ctx context.Context, at Cursor) {
 }
 
 // page returns the page at a cursor.
-func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*pageResult[T], error) {
+func (f *pageFetcher[T]) page(ctx context.Context, at Cursor, number int) (*pageResult[T], error) {
 	if f.ahead != nil {
 		page, err := f.ahead()
 		// A page that was received before ctx ended is not returned after that: the call fails as without prefetching.
@@ -45,7 +45,7 @@ func (f *pageFetcher[T]) page(ctx context.Context, at Cursor) (*pageResult[T], e
 			return page, err
 		}
 	}
-	return f.collection.page(ctx, at)
+	return f.collection.page(ctx, at, number)
 }
 
 // stop ends the request for a page that is being prefetched.

@@ -3,7 +3,6 @@ package basiq
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -30,17 +29,29 @@ type outcome struct {
 	// handedToTransport is set if a request was handed to the http.Client, maybeApplied if Basiq may have carried it
 	// out.
 	handedToTransport, maybeApplied bool
+	// requests is how many requests were handed to the http.Client.
+	requests int
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
+	// throttled is set if the server asked the client to slow down.
+	throttled bool
 }
 
 // Do sends req and returns the last attempt's response, with its body in memory, or its error.
-func (r *retrier) Do(req *http.Request) (*http.Response, error) {
+func (r *retrier) Do(req *http.Request) (resp *http.Response, err error) {
 	call := callFrom(req.Context())
 	if call == nil || !call.owned.CompareAndSwap(false, true) { // a call through Raw
 		req, call = withCall(req, r.config.baseURL)
 		call.owned.Store(true)
+		call.start(&r.config)
+		err = errUnfinished // remains if a function of the caller panics
+		defer func() { call.endRaw(resp, err) }()
 	}
+	return r.do(req, call)
+}
+
+// do makes the attempts of a call.
+func (r *retrier) do(req *http.Request, call *callState) (*http.Response, error) {
 	if err := call.operation.checkVersion(r.config.version); err != nil {
 		closeBody(req)
 		return nil, err
@@ -57,14 +68,13 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 			bodyOf(last.resp).release()
 		}
 		call.attempts.Add(1)
-		start := time.Now()
+		call.startAttempt(record)
 		last = r.attempt(req, call, record)
-		r.log(ctx, call, last, time.Since(start)-last.waited)
-
-		delay, retry := r.nextDelay(req, call, last)
+		delay, retry := r.nextDelay(req, call, &last)
+		call.endAttempt(last)
 		call.maybeApplied = call.maybeApplied || last.maybeApplied
 		if retry {
-			if !sleep(ctx, delay) {
+			if !backOff(ctx, call, last, delay) {
 				return nil, interrupted(ctx, call, last)
 			}
 			retry = r.budget.spend() // after the wait, because a call that is canceled during the wait must not spend a retry
@@ -83,13 +93,31 @@ func (r *retrier) Do(req *http.Request) (*http.Response, error) {
 
 // prepare waits until an attempt may be made, and returns its record.
 func (r *retrier) prepare(ctx context.Context, call *callState) (*attempt, error) {
-	err := r.throttle.wait(ctx, call.operation)
-	if err == nil {
-		err = limit(ctx, r.config.limiter)
+	began := call.beginWait()
+	held, err := r.throttle.wait(ctx, call.operation)
+	if held {
+		call.endWait(WaitThrottled, began)
+		began = call.beginWait()
 	}
-	record := &attempt{Context: ctx}
+	if err == nil && r.config.limiter != nil {
+		err = limit(ctx, r.config.limiter)
+		call.endWait(WaitRateLimit, began)
+	}
+	record := &attempt{Context: ctx, call: call}
 	record.permitted.Store(true)
 	return record, err
+}
+
+// backOff waits before a retry. It reports false if the context ended first.
+func backOff(ctx context.Context, call *callState, last outcome, delay time.Duration) bool {
+	began := call.beginWait()
+	completed := sleep(ctx, delay)
+	if last.throttled {
+		call.endWait(WaitThrottled, began)
+	} else {
+		call.endWait(WaitBackoff, began)
+	}
+	return completed
 }
 
 // throttledResult returns the result of a call whose next attempt must not be sent. last is its last attempt, or zero.
@@ -152,11 +180,11 @@ func interrupted(ctx context.Context, call *callState, last outcome) error {
 }
 
 // nextDelay decides whether to retry, and after how long.
-func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (time.Duration, bool) {
+func (r *retrier) nextDelay(req *http.Request, call *callState, last *outcome) (time.Duration, bool) {
 	ctx, attempts := req.Context(), int(call.attempts.Load())
-	delay, asked := r.config.retry.delay(attempts, last)
-	r.observeThrottling(call, last, delay, asked)
-	if !shouldRetry(call.operation, last) {
+	delay, asked := r.config.retry.delay(attempts, *last)
+	last.throttled = r.observeThrottling(call, *last, delay, asked) || asked > 0
+	if !shouldRetry(call.operation, *last) {
 		if last.resp != nil && last.resp.StatusCode < 500 {
 			r.budget.earn(attempts > 1)
 		}
@@ -171,10 +199,10 @@ func (r *retrier) nextDelay(req *http.Request, call *callState, last outcome) (t
 	return delay, r.budget.left()
 }
 
-// observeThrottling delays the other calls of an operation if Basiq throttles it.
-func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked time.Duration) {
+// observeThrottling delays the other calls of an operation if Basiq throttles it. It reports whether the status says so.
+func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked time.Duration) bool {
 	if last.resp == nil {
-		return
+		return false
 	}
 	status, limit := last.resp.StatusCode, r.config.retry.MaxDelay
 	if call.operation == opPostToken && status == http.StatusForbidden &&
@@ -182,6 +210,7 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 		status, asked, limit = http.StatusTooManyRequests, tokenRequestsHold, tokenRequestsHold
 	}
 	r.throttle.observe(call.operation, status, asked, delay, limit)
+	return status == http.StatusTooManyRequests
 }
 
 // shouldRetry reports whether an outcome is a temporary failure and the operation is safe to retry.
@@ -266,32 +295,4 @@ func rewind(req *http.Request) (*http.Request, error) {
 	rewound := req.WithContext(req.Context())
 	rewound.Body = body
 	return rewound, nil
-}
-
-// log logs an attempt. Only the attributes below may be logged: no part of the request, and no ID of a person.
-func (r *retrier) log(ctx context.Context, call *callState, last outcome, took time.Duration) {
-	if !r.config.logger.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	op := call.operation
-	attributes := []slog.Attr{
-		slog.String("operation", op.Name),
-		slog.String("method", op.Method),
-		slog.String("path", op.Path),
-		slog.Int("attempt", int(call.attempts.Load())),
-		slog.Duration("duration", took),
-	}
-	if last.resp != nil {
-		status := last.resp.StatusCode
-		attributes = append(attributes, slog.Int("status", status))
-		if status >= 300 {
-			if id := call.failure(status, nil, bodyOf(last.resp).bytes()).CorrelationID; id != "" {
-				attributes = append(attributes, slog.String("correlation_id", singleLine(id)))
-			}
-		}
-	}
-	if last.err != nil {
-		attributes = append(attributes, slog.String("error", singleLine(truncate(last.err.Error()))))
-	}
-	r.config.logger.LogAttrs(ctx, slog.LevelDebug, "basiq call", attributes...)
 }

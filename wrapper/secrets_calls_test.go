@@ -411,6 +411,25 @@ func (r *record) middleware(next basiq.Doer) basiq.Doer {
 	})
 }
 
+// observer is an observer that records everything that an observer learns, and its contexts.
+func (r *record) observer() basiq.Observer {
+	see := func(ctx context.Context, value any) {
+		r.add("an observer", fmt.Sprintf("%+v %#v %+v", value, value, ctx)+marshaled(value))
+	}
+	start := func(ctx context.Context, call basiq.CallInfo) context.Context {
+		see(ctx, call)
+		return ctx
+	}
+	return basiq.Observer{
+		CallStarted:    start,
+		CallEnded:      func(ctx context.Context, _ basiq.CallInfo, result basiq.CallResult) { see(ctx, result) },
+		AttemptStarted: start,
+		AttemptEnded:   func(ctx context.Context, _ basiq.CallInfo, result basiq.AttemptResult) { see(ctx, result) },
+		Waited:         func(ctx context.Context, _ basiq.CallInfo, wait basiq.WaitInfo) { see(ctx, wait) },
+		JobWaitEnded:   func(ctx context.Context, result basiq.JobWaitResult) { see(ctx, result) },
+	}
+}
+
 // observe makes a call and records everything that a program can observe.
 func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ...basiq.Option) *record {
 	t.Helper()
@@ -421,6 +440,7 @@ func observe(t *testing.T, c secretCall, transport http.RoundTripper, options ..
 		basiq.WithMaxResponseBytes(16 << 10),
 		basiq.WithLogger(slog.New(slog.NewMultiHandler(slog.NewTextHandler(seen, debugging), slog.NewJSONHandler(seen, debugging)))),
 		basiq.WithMiddleware(seen.middleware),
+		basiq.WithObserver(seen.observer()),
 		c.version(t),
 	}, options...)...)
 	require.NoError(t, err)

@@ -95,7 +95,9 @@ func (s *sender) waitForLimit(ctx context.Context, record *attempt) error {
 	if record.permitted.Swap(false) {
 		return nil
 	}
-	defer record.addWait(time.Now())
+	if s.limiter != nil {
+		defer record.addWait(WaitRateLimit, time.Now())
+	}
 	return limit(ctx, s.limiter)
 }
 
@@ -105,10 +107,12 @@ func limit(ctx context.Context, limiter Limiter) error {
 		return nil
 	}
 	if err := limiter.Wait(ctx); err != nil {
-		return fmt.Errorf("rate limit: %w", withoutCause(ctx, err))
+		return fmt.Errorf("%w: %w", errRateLimit, withoutCause(ctx, err))
 	}
 	return nil
 }
+
+var errRateLimit = errors.New("rate limit")
 
 // wireRequest returns the request that is handed to the http.Client.
 func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {

@@ -102,27 +102,28 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, limit time.D
 	t.held.Store(true)
 }
 
-// wait waits until calls of an operation are not held. It returns a [ThrottledError] if Basiq has requested more than
+// wait waits until calls of an operation are not held. It reports whether it has waited. It returns a [ThrottledError] if Basiq has requested more than
 // MaxDelay, if the context would end first, or if the waits would exceed MaxDelay in total. If the context ends during
 // the wait, it returns the context's error.
-func (t *throttle) wait(ctx context.Context, op *Operation) error {
+func (t *throttle) wait(ctx context.Context, op *Operation) (held bool, err error) {
 	for waited := time.Duration(0); t.held.Load(); {
 		t.mu.Lock()
-		held := t.holds[op]
+		hold := t.holds[op]
 		t.mu.Unlock()
-		left, asked := time.Until(held.until), time.Until(held.asked)
+		left, asked := time.Until(hold.until), time.Until(hold.asked)
 		if left <= 0 {
-			return nil
+			return held, nil
 		}
 		left = min(left+t.policy.jitter(), t.policy.MaxDelay) // jitter, so that the waiting calls do not continue at the same time
 		waited += left
 		deadline, bounded := ctx.Deadline()
 		if max(asked, waited) > t.policy.MaxDelay || bounded && time.Until(deadline) <= left {
-			return &ThrottledError{RetryAfter: asked, StatusCode: held.status, tokens: op == opPostToken}
+			return held, &ThrottledError{RetryAfter: asked, StatusCode: hold.status, tokens: op == opPostToken}
 		}
+		held = true
 		if !sleep(ctx, left) {
-			return contextError(ctx)
+			return held, contextError(ctx)
 		}
 	}
-	return nil
+	return held, nil
 }

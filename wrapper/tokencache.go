@@ -144,7 +144,7 @@ func (c *tokenCache) fetch(slot *tokenSlot, request *tokenRequest, scope Scope) 
 		// Recover here: a panic of middleware in this goroutine could not be recovered by the caller and would crash
 		// the program.
 		if p := recover(); p != nil {
-			request.err = errors.New("middleware panicked: " + truncate(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
+			request.err = errors.New("middleware or an observer panicked: " + truncate(newRedactor(c.apiKey.Reveal())(fmt.Sprintf("%v\n%s", p, debug.Stack()))))
 		}
 		c.mu.Lock()
 		if request.err == nil {

@@ -124,15 +124,31 @@ type wait struct {
 	undelivered *MFAChallenge
 	answers     []Secret
 	expires     time.Time
+	// polls counts the polls, and idle is the time between them.
+	polls int
+	idle  time.Duration
 }
 
-// wait polls the job until the wait is over.
-func (s *JobsService) wait(parent context.Context, jobID string, config waitConfig) (*Job, error) {
+// wait polls the job until the wait is over, and reports the wait to the observers.
+func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig) (*Job, error) {
+	observers := s.client.config.observers
+	ctx = observers.startJobWait(ctx)
+	w := wait{waitConfig: config, jobs: s, jobID: jobID}
+	outcome, started := JobWaitError, time.Now() // the outcome remains if a function of the caller panics
+	defer func() {
+		observers.endJobWait(ctx, JobWaitResult{Outcome: outcome, Duration: time.Since(started), Waited: w.idle, Polls: w.polls})
+	}()
+	job, err := w.run(ctx)
+	outcome = w.outcome(ctx, err)
+	return job, err
+}
+
+// run polls the job until the wait is over.
+func (w *wait) run(parent context.Context) (*Job, error) {
 	// The parent ends before ctx, so parent.Err() is set if the parent is the reason. The cause of ctx is not used,
 	// because it may be the ErrWaitTimeout of another wait.
-	ctx, cancel := context.WithTimeout(parent, config.maxWait)
+	ctx, cancel := context.WithTimeout(parent, w.maxWait)
 	defer cancel()
-	w := wait{waitConfig: config, jobs: s, jobID: jobID}
 	for {
 		done, err := w.step(ctx)
 		if done && err == nil {
@@ -142,7 +158,7 @@ func (s *JobsService) wait(parent context.Context, jobID string, config waitConf
 			if !w.keepLast {
 				w.job = nil
 			}
-			if sleep(ctx, w.delay) {
+			if w.sleep(ctx, w.delay) {
 				continue
 			}
 			err = cmp.Or(parent.Err(), ErrWaitTimeout)
@@ -150,7 +166,7 @@ func (s *JobsService) wait(parent context.Context, jobID string, config waitConf
 		if failure, failed := err.(*JobError); failed { //nolint:errorlint // only the job's own error, not a wrapped one
 			return w.job, failure
 		}
-		return w.job, &WaitError{JobID: jobID, Job: w.job, Err: err, LastErr: w.failure}
+		return w.job, &WaitError{JobID: w.jobID, Job: w.job, Err: err, LastErr: w.failure}
 	}
 }
 
@@ -188,17 +204,27 @@ var fingerprintSeed = maphash.MakeSeed()
 // poll gets the job with a single attempt.
 func (w *wait) poll(ctx context.Context) (*Job, error) {
 	if w.limits != nil {
+		began := time.Now()
 		select {
 		case w.limits.inFlight <- struct{}{}:
 			defer func() { <-w.limits.inFlight }()
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if !sleep(ctx, w.limits.rate.Reserve().Delay()) {
+		w.idle += time.Since(began)
+		if !w.sleep(ctx, w.limits.rate.Reserve().Delay()) {
 			return nil, ctx.Err()
 		}
 	}
-	return w.jobs.Get(withoutRetries(ctx), w.jobID)
+	w.polls++
+	return w.jobs.Get(withoutRetries(ctx, w.polls), w.jobID)
+}
+
+// sleep is the function sleep, and adds its duration to the time between polls.
+func (w *wait) sleep(ctx context.Context, d time.Duration) bool {
+	began := time.Now()
+	defer func() { w.idle += time.Since(began) }()
+	return sleep(ctx, d)
 }
 
 // fail records the failure of a poll or of the delivery of an MFA answer. It reports whether the failure ends the wait.

@@ -61,7 +61,7 @@ func (w *wait) askCaller(ctx context.Context, challenge *MFAChallenge) error {
 // lasts.
 func (w *wait) deliver(ctx context.Context) (bool, error) {
 	if time.Now().Before(w.expires) {
-		_, err := w.jobs.AnswerMFA(withoutRetries(ctx), w.undelivered.UserID, w.jobID, w.answers...)
+		_, err := w.jobs.AnswerMFA(withoutRetries(ctx, 0), w.undelivered.UserID, w.jobID, w.answers...)
 		if err != nil && !MayHaveSucceeded(err) {
 			if !w.fail(ctx, err) {
 				return false, nil

@@ -173,6 +173,7 @@ type player struct {
 	server    *faultServer
 	transport *http.Transport
 	client    *basiq.Client
+	observed  observedCalls
 
 	mu       sync.Mutex
 	attempts map[string]int // by operationId
@@ -202,6 +203,7 @@ func newPlayer(t *testing.T, p protocol, s subject, f fault) *player {
 			})
 		}),
 	}
+	options = append(options, basiq.WithObserver(play.observed.observer()))
 	if f.limit > 0 {
 		options = append(options, basiq.WithMaxResponseBytes(f.limit))
 	}
@@ -240,6 +242,7 @@ func (p *player) prepare(t *testing.T, s subject, f fault) func(context.Context,
 	p.mu.Lock()
 	clear(p.attempts)
 	p.mu.Unlock()
+	p.observed.clear()
 	p.server.arm()
 	if f.idle {
 		p.server.hangUp()
@@ -265,6 +268,7 @@ func play(t *testing.T, p protocol, s subject, f fault) (ending, *faultServer) {
 	assert.GreaterOrEqual(t, took, want.least, "duration")
 	assert.LessOrEqual(t, took, want.most+time.Millisecond, "duration")
 	player.count(t, s, want, &end)
+	player.observed.check(t, player.attempts, s, took, end)
 	if f.meaning == cutOff && !s.kind.deletes && s.begin == nil {
 		server.disarm()
 		var err error
