@@ -23,8 +23,8 @@ type Date = api.Date
 // DateOf returns the calendar date of t in the location of t.
 func DateOf(t time.Time) Date { return api.DateOf(t) }
 
-// Decimal is a number other than an amount of money, such as a score or a percentage, that Basiq sends as a JSON number in one
-// place and as a string in another. It keeps all digits and the JSON kind.
+// Decimal is a number, such as a score, a percentage or a metric of a report, that Basiq sends as a JSON number in one place and
+// as a string in another. It keeps all digits and the JSON kind.
 type Decimal = api.Decimal
 
 // Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" if Basiq sent "", null or
