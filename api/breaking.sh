@@ -12,7 +12,8 @@ oasdiff=github.com/oasdiff/oasdiff@v1.35.0
 apidiff=golang.org/x/exp/cmd/apidiff@v0.0.0-20261014143641-f0251eb4aa3e
 module=$(go list -m)
 
-if ! tag=$(git describe --tags --abbrev=0 2>/dev/null); then
+# Tags of nested modules begin with their path.
+if ! tag=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); then
 	echo 'No tag yet: nothing to compare with.'
 	exit 0
 fi

@@ -1,9 +1,6 @@
 package api
 
-import (
-	"math/big"
-	"regexp"
-)
+import "math/big"
 
 // Decimal is a number that Basiq sends either as a JSON number or as a string, for example 12.5 or "12.50". It keeps every
 // digit and the JSON kind. The zero Decimal is null.
@@ -17,17 +14,8 @@ func (d Decimal) String() string {
 	return d.raw
 }
 
-// exponent matches the JSON numbers that [Amount] does not accept. Three digits bound the size of the value.
-var exponent = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,3}$`)
-
-// Rat returns the exact value. The second result is false if d is not a decimal number.
-func (d Decimal) Rat() (*big.Rat, bool) {
-	digits := d.String()
-	if len(digits) <= maxDigits && exponent.MatchString(digits) {
-		return new(big.Rat).SetString(digits)
-	}
-	return Amount(digits).Rat()
-}
+// Rat returns the exact value, as [Amount.Rat] does.
+func (d Decimal) Rat() (*big.Rat, bool) { return Amount(d.String()).Rat() }
 
 // MinorUnits returns the number in units of 10 to the power of -places, as [Amount.MinorUnits] does.
 func (d Decimal) MinorUnits(places int) (int64, bool) { return minorUnits(d, places) }

@@ -28,12 +28,13 @@ func (a *Amount) UnmarshalJSON(data []byte) error {
 }
 
 // decimal matches the numbers that Rat accepts. [big.Rat.SetString] also accepts "1e999999999", which would exhaust memory.
-var decimal = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
+var decimal = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`)
 
 // maxDigits limits the length of a number, because parsing time grows with the square of the number of digits.
 const maxDigits = 1000
 
-// Rat returns the exact value. The second result is false if a is not a decimal number of at most 1,000 characters.
+// Rat returns the exact value. The second result is false if a is not a decimal number of at most 1,000 characters. An
+// exponent may have three digits.
 func (a Amount) Rat() (*big.Rat, bool) {
 	if len(a) > maxDigits || !decimal.MatchString(string(a)) {
 		return nil, false

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +18,14 @@ import (
 func TestAmount(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[api.Amount]string{
-		"-299292.25": "-299292.25", "0": "0.00", "+5": "5.00", ".5": "0.50", "5.": "5.00", "12345678901234567890.12": "12345678901234567890.12",
+		"-299292.25": "-299292.25", "0": "0.00", "+5": "5.00", ".5": "0.50", "5.": "5.00", "-1.5e3": "-1500.00", "123E-2": "1.23", "1e+2": "100.00",
+		"12345678901234567890.12": "12345678901234567890.12",
 	} {
 		value, known := text.Rat()
 		require.True(t, known, text)
 		assert.Equal(t, want, value.FloatString(2))
 	}
-	for _, text := range []api.Amount{"", "-", ".", "1/3", "1e9", "1e999999999", "0x10", "1,000.00", " 1", "1_000", "NaN", "Inf", "$5", "5\n"} {
+	for _, text := range []api.Amount{"", "-", ".", "1/3", "1e", "1e1000", "1e999999999", "1e-", "1e1.5", "0x10", "1,000.00", " 1", "1_000", "NaN", "Inf", "$5", "5\n"} {
 		_, known := text.Rat()
 		assert.False(t, known, "%q", string(text))
 	}
@@ -91,12 +93,12 @@ func TestOneOrMany(t *testing.T) {
 // FuzzScalars compares the parsers with independent ones and checks that formatted values parse to the same value.
 func FuzzScalars(f *testing.F) {
 	for _, seed := range []string{
-		"", "-299292.25", "1e9", "2020-09-09T11:06:52Z", "2019-10-29", "null", strings.Repeat("9", 1000), strings.Repeat("9", 1001), "+.5", "5.", "1/3", "0x1", "1_0",
+		"", "-299292.25", "1e9", "-12.5E-999", "1e1000", "2020-09-09T11:06:52Z", "2019-10-29", "null", strings.Repeat("9", 1000), strings.Repeat("9", 1001), "+.5", "5.", "1/3", "0x1", "1_0",
 		"2020-09-09T11:06:52.756+10:00", "2019-10-29T00:00:00", "2019-02-29", "2020-02-29", "0000-01-01", "9999-12-31T23:59:59-23:59", "2019-1-1", "NaN", "٣",
 	} {
 		f.Add(seed, int64(len(seed))<<32)
 	}
-	amount := regexp.MustCompile(`^([+-]?)([0-9]*)(?:\.([0-9]*))?$`)
+	amount := regexp.MustCompile(`^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?$`)
 	moment := regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?$`)
 	f.Fuzz(func(t *testing.T, text string, seconds int64) {
 		value, known := api.Amount(text).Rat()
@@ -104,8 +106,12 @@ func FuzzScalars(f *testing.F) {
 		require.Equal(t, len(text) <= 1000 && digits != nil && digits[2]+digits[3] != "", known)
 		if known {
 			number, _ := new(big.Int).SetString(digits[1]+digits[2]+digits[3], 10)
-			scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(digits[3]))), nil)
-			require.Zero(t, value.Cmp(new(big.Rat).SetFrac(number, scale)))
+			power, _ := strconv.Atoi(digits[4]) // 0 without an exponent
+			scale := func(places int) *big.Int {
+				return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(0, places))), nil)
+			}
+			number.Mul(number, scale(power))
+			require.Zero(t, value.Cmp(new(big.Rat).SetFrac(number, new(big.Int).Mul(scale(len(digits[3])), scale(-power)))))
 		}
 
 		day, isDate := api.Date(text).Time()

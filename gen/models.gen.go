@@ -1533,24 +1533,24 @@ type AffordabilityCredit struct {
 
 // AffordabilityCreditPrevious6Months is the use of a credit facility in the last six months. `cashAdvances`: the sum of cash advances.
 type AffordabilityCreditPrevious6Months struct {
-	// CashAdvances is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	CashAdvances Decimal `json:"cashAdvances,omitempty,omitzero"`
+	// CashAdvances is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	CashAdvances Amount `json:"cashAdvances,omitempty,omitzero"`
 }
 
 // AffordabilityCreditPreviousMonth is the use of a credit facility in the last month. `minBalance` and `maxBalance`: the lowest and the highest
 // balance, which is negative for debts. `totalCredits` and `totalDebits`: the sums of credits and debits.
 type AffordabilityCreditPreviousMonth struct {
-	// MaxBalance is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	MaxBalance Decimal `json:"maxBalance,omitempty,omitzero"`
+	// MaxBalance is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	MaxBalance Amount `json:"maxBalance,omitempty,omitzero"`
 
-	// MinBalance is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	MinBalance Decimal `json:"minBalance,omitempty,omitzero"`
+	// MinBalance is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	MinBalance Amount `json:"minBalance,omitempty,omitzero"`
 
-	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
+	// TotalCredits is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	TotalCredits Amount `json:"totalCredits,omitempty,omitzero"`
 
-	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
+	// TotalDebits is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	TotalDebits Amount `json:"totalDebits,omitempty,omitzero"`
 }
 
 // AffordabilityExternal is a possible external debt, detected from payments to its source.
@@ -1692,17 +1692,17 @@ type AffordabilityLoanPrevious6Months struct {
 // AffordabilityLoanPreviousMonth holds the transactions of a loan in the last month. `totalCredits` and `totalDebits`: the sums of credits and debits.
 // `totalInterestCharged`: the interest. `totalRepayments`: the repayments.
 type AffordabilityLoanPreviousMonth struct {
-	// TotalCredits is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	TotalCredits Decimal `json:"totalCredits,omitempty,omitzero"`
+	// TotalCredits is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	TotalCredits Amount `json:"totalCredits,omitempty,omitzero"`
 
-	// TotalDebits is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	TotalDebits Decimal `json:"totalDebits,omitempty,omitzero"`
+	// TotalDebits is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	TotalDebits Amount `json:"totalDebits,omitempty,omitzero"`
 
-	// TotalInterestCharged is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	TotalInterestCharged Decimal `json:"totalInterestCharged,omitempty,omitzero"`
+	// TotalInterestCharged is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	TotalInterestCharged Amount `json:"totalInterestCharged,omitempty,omitzero"`
 
-	// TotalRepayments is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	TotalRepayments Decimal `json:"totalRepayments,omitempty,omitzero"`
+	// TotalRepayments is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	TotalRepayments Amount `json:"totalRepayments,omitempty,omitzero"`
 }
 
 // AffordabilityMonthlyAverage is the average over the last three months.
@@ -1740,13 +1740,9 @@ type AffordabilityRequest struct {
 }
 
 // AffordabilitySubClass is the category of a payment in the Household Expenditure Classification (HEC), or in the application's own
-// classification if Basiq has set one up. Empty for other transactions. The code is in `code`, or in `Code` in the
-// 3.0 document; it may start with a zero.
+// classification if Basiq has set one up. Empty for other transactions.
 type AffordabilitySubClass struct {
-	// UpperCode is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	UpperCode Decimal `json:"Code,omitempty,omitzero"`
-
-	// Code is the code of the class in API 2.1.
+	// Code is the code of the class, which the 3.0 document calls `Code`. It may start with a zero.
 	Code string `json:"code,omitempty,omitzero"`
 
 	// Title is the name of the class.
@@ -1764,32 +1760,32 @@ type AffordabilitySubClass struct {
 // - `loanRepaymentMonthly`: the average monthly repayments of known loans.
 // - `potentialLiabilitiesMonthly`: the average monthly repayments of possible external debts.
 type AffordabilitySummary struct {
-	// Assets is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	Assets Decimal `json:"assets,omitempty,omitzero"`
+	// Assets is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	Assets Amount `json:"assets,omitempty,omitzero"`
 
-	// CreditLimit is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	CreditLimit Decimal `json:"creditLimit,omitempty,omitzero"`
+	// CreditLimit is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	CreditLimit Amount `json:"creditLimit,omitempty,omitzero"`
 
-	// Expenses is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	Expenses Decimal `json:"expenses,omitempty,omitzero"`
+	// Expenses is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	Expenses Amount `json:"expenses,omitempty,omitzero"`
 
-	// Liabilities is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	Liabilities Decimal `json:"liabilities,omitempty,omitzero"`
+	// Liabilities is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	Liabilities Amount `json:"liabilities,omitempty,omitzero"`
 
-	// LoanRepaymentMonthly is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	LoanRepaymentMonthly Decimal `json:"loanRepaymentMonthly,omitempty,omitzero"`
+	// LoanRepaymentMonthly is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	LoanRepaymentMonthly Amount `json:"loanRepaymentMonthly,omitempty,omitzero"`
 
-	// NetPosition is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	NetPosition Decimal `json:"netPosition,omitempty,omitzero"`
+	// NetPosition is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	NetPosition Amount `json:"netPosition,omitempty,omitzero"`
 
-	// PotentialLiabilitiesMonthly is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	PotentialLiabilitiesMonthly Decimal `json:"potentialLiabilitiesMonthly,omitempty,omitzero"`
+	// PotentialLiabilitiesMonthly is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	PotentialLiabilitiesMonthly Amount `json:"potentialLiabilitiesMonthly,omitempty,omitzero"`
 
 	// RegularIncome is the regular income. The income summary has more details.
 	RegularIncome AffordabilityRegularIncome `json:"regularIncome,omitempty,omitzero"`
 
-	// Savings is a decimal number, as a JSON number or as a string; null or empty if unknown.
-	Savings Decimal `json:"savings,omitempty,omitzero"`
+	// Savings is an amount of money, as a JSON number or as a string; null or empty if unknown.
+	Savings Amount `json:"savings,omitempty,omitzero"`
 }
 
 // AffordabilityTransaction is a transaction in an affordability summary. Unlike other transactions it has neither a connection nor `enrich`,
@@ -1831,8 +1827,7 @@ type AffordabilityTransaction struct {
 	Status TransactionStatus `json:"status,omitempty,omitzero"`
 
 	// SubClass is the category of a payment in the Household Expenditure Classification (HEC), or in the application's own
-	// classification if Basiq has set one up. Empty for other transactions. The code is in `code`, or in `Code` in the
-	// 3.0 document; it may start with a zero.
+	// classification if Basiq has set one up. Empty for other transactions.
 	SubClass AffordabilitySubClass `json:"subClass,omitempty,omitzero"`
 
 	// TransactionDate is the time at which the user made the transaction, in RFC 3339 format, if the institution provides it.
@@ -1868,6 +1863,9 @@ type AffordabilityTransactionList struct {
 	// Type is always `list`.
 	Type string `json:"type"`
 }
+
+// Amount is an amount of money, as a JSON number or as a string; null or empty if unknown.
+type Amount = api.Amount
 
 // AnalyticsActive holds the numbers of users that exist at the end of an interval.
 type AnalyticsActive struct {
@@ -2647,11 +2645,8 @@ type EnrichMatchType string
 
 // EnrichMerchant is the merchant who was paid.
 type EnrichMerchant struct {
-	// ABNCapitals is the Australian Business Number, in transactions. API 3.0 only.
-	ABNCapitals string `json:"ABN,omitempty,omitzero"`
-
-	// ABN is the Australian Business Number, in responses of `getEnrich`. API 3.0 only.
-	ABN string `json:"abn,omitempty,omitzero"`
+	// ABN is the Australian Business Number. `getEnrich` calls it `abn`. API 3.0 only.
+	ABN string `json:"ABN,omitempty,omitzero"`
 
 	// BusinessName is the name of the merchant.
 	BusinessName string `json:"businessName,omitempty,omitzero"`

@@ -215,13 +215,26 @@ func TestAffordability_Get(t *testing.T) {
 		_, generated := summary.GeneratedDate.Time()
 		assert.False(t, generated)
 		assertCents(t, 10, summary.Summary.Assets) // a number instead of a string
-		assert.True(t, summary.Summary.Savings.IsZero())
-		assert.False(t, summary.Summary.Expenses.IsZero())
+		assert.Empty(t, summary.Summary.Savings)
+		assert.Equal(t, basiq.Amount("n/a"), summary.Summary.Expenses)
 		_, isNumber := summary.Summary.Expenses.Rat()
 		assert.False(t, isNumber)
 		assertCents(t, 1250, summary.Liabilities.Loan[0].PreviousMonth.TotalCredits)
 		assert.Equal(t, []string{"AU1", "AU2"}, summary.Institutions.Items)
 	})
+}
+
+// API 2.1 has "code" and API 3.0 "Code", possibly a number.
+func TestAffordabilitySubClass_Code(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"code":"0801050199"}`: "0801050199", `{"Code":"0801050199"}`: "0801050199", `{"Code":801050199}`: "801050199", `{"Code":null}`: "",
+	} {
+		_, client := newStub(t, ok(200, `{"type":"list","data":[{"type":"transaction","id":"t1","subClass":`+text+`}]}`))
+		transactions := all(t, client.Affordability.Transactions(t.Context(), userID, "s1"))
+		require.Len(t, transactions, 1)
+		assert.Equal(t, want, transactions[0].SubClass.Code, text)
+	}
 }
 
 func TestAffordability_List(t *testing.T) {
@@ -243,7 +256,7 @@ func TestAffordability_Transactions(t *testing.T) {
 	transaction := page.Items[0]
 	assertCents(t, 12312, transaction.Amount)
 	assert.Equal(t, basiq.TransactionStatusPending, transaction.Status)
-	assert.Equal(t, "0801050199", transaction.SubClass.UpperCode.String(), "the leading zero must be kept")
+	assert.Equal(t, "0801050199", transaction.SubClass.Code, "the leading zero must be kept")
 	assertMoment(t, "2018-11-02T00:00:00Z", transaction.TransactionDate)
 	assert.Equal(t, int64(500), page.Total)
 	assert.Equal(t, basiq.Cursor("next=9b7d9a64"), page.Next)

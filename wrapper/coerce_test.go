@@ -41,7 +41,7 @@ func TestResponses_Numbers(t *testing.T) {
 				assert.Equal(t, basiq.Amount("1e2"), first.Balance)
 				assert.Equal(t, "0.10", first.SubClass.Code)
 				assert.Equal(t, "4511", first.Enrich.Category.ANZSIC.Class.Code)
-				assert.Equal(t, "90065628864", first.Enrich.Merchant.ABNCapitals)
+				assert.Equal(t, "90065628864", first.Enrich.Merchant.ABN)
 				assert.Equal(t, "2000", first.Enrich.Location.PostalCode)
 				assert.Equal(t, "61723", items[1].ID)
 			},

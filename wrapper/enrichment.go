@@ -1,7 +1,6 @@
 package basiq
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,17 +16,11 @@ type (
 	Enrich = gen.Enrich
 	// EnrichData is the enrichment of a transaction.
 	EnrichData = gen.EnrichData
-	// EnrichMerchant is the merchant of a transaction. [MerchantABN] returns its business number.
+	// EnrichMerchant is the merchant of a transaction.
 	EnrichMerchant = gen.EnrichMerchant
 	// EnrichMatchType is the method by which Basiq determined the industry of a merchant.
 	EnrichMatchType = gen.EnrichMatchType
 )
-
-// MerchantABN returns the Australian Business Number of a transaction's merchant, or "" if Basiq does not know it. Use it in
-// place of the two fields: Basiq calls the number "ABN" in transactions and "abn" in results of [EnrichmentService.Get].
-func MerchantABN(merchant *EnrichMerchant) string {
-	return cmp.Or(merchant.ABN, merchant.ABNCapitals)
-}
 
 // The methods by which Basiq determines the industry of a merchant.
 const (

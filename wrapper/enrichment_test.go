@@ -30,6 +30,21 @@ func TestEnrichment_Get(t *testing.T) {
 	assert.Contains(t, enrich.Links.LogoThumb, "woolworths-thumb.svg")
 }
 
+// Transactions have "ABN" and enrichments "abn".
+func TestEnrichMerchant_ABN(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"ABN":"88000014675"}`, `{"abn":"88000014675"}`} {
+		_, client := newStub(t, ok(200, `{"type":"enrich","data":{"merchant":`+text+`}}`),
+			ok(200, `{"type":"transaction","id":"t1","enrich":{"merchant":`+text+`}}`))
+		enrich, err := client.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "ATM", InstitutionID: "AU00000", Country: "AU"})
+		require.NoError(t, err)
+		assert.Equal(t, "88000014675", enrich.Data.Merchant.ABN)
+		transaction, err := client.Transactions.Get(t.Context(), userID, "t1")
+		require.NoError(t, err)
+		assert.Equal(t, "88000014675", transaction.Enrich.Merchant.ABN)
+	}
+}
+
 func TestEnrichment_Get_Query(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -28,9 +28,9 @@ func TestFormatMoney(t *testing.T) {
 		assert.Equal(t, c.want, basiq.FormatMoney(c.amount, c.currency))
 	}
 	for text, want := range map[string]string{`"12.50"`: "12.50 AUD", `12.50`: "12.50 AUD", `null`: "", `""`: ""} {
-		var number basiq.Decimal
-		require.NoError(t, json.Unmarshal([]byte(text), &number))
-		assert.Equal(t, want, basiq.FormatMoney(number, "AUD"))
+		var amount basiq.Amount
+		require.NoError(t, json.Unmarshal([]byte(text), &amount))
+		assert.Equal(t, want, basiq.FormatMoney(amount, "AUD"))
 	}
 }
 
@@ -38,18 +38,6 @@ func ExampleFormatMoney() {
 	account := basiq.Account{Balance: "-299292.25", Currency: "AUD"}
 	fmt.Println(basiq.FormatMoney(account.Balance, account.Currency))
 	// Output: -299292.25 AUD
-}
-
-// The number is found under both names.
-func TestMerchantABN(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`{"ABN":"1"}`: "1", `{"abn":"2"}`: "2", `{"ABN":null}`: "", `{}`: "", `{"ABN":"3","abn":"3"}`: "3",
-	} {
-		var merchant gen.EnrichMerchant
-		require.NoError(t, json.Unmarshal([]byte(text), &merchant))
-		assert.Equal(t, want, basiq.MerchantABN(&merchant), text)
-	}
 }
 
 func TestSummaryIDs(t *testing.T) {

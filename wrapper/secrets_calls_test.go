@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,6 +38,8 @@ import (
 // secretCall is a call with secrets, at least in its credential.
 type secretCall struct {
 	name string
+	// operation is the ID of an operation whose API version the call needs. If it is empty, name is the ID, or the version is 2.1.
+	operation string
 	// at is the path of the requests that the situation applies to. If it is empty, it applies to all requests.
 	at string
 	// respond returns a successful response.
@@ -48,7 +51,7 @@ type secretCall struct {
 func (c secretCall) version(t testing.TB) basiq.Option {
 	t.Helper()
 	for _, op := range basiq.Operations() {
-		if op.ID == c.name {
+		if op.ID == cmp.Or(c.operation, c.name) {
 			return versionOf(t, op.ID)
 		}
 	}
@@ -65,7 +68,6 @@ func secretCalls() []secretCall {
 	update := basiq.UpdateConnection{
 		Password: basiq.NewSecret(plantedPassword), SecondaryLoginID: basiq.NewSecret(plantedSecondary), SecurityCode: basiq.NewSecret(plantedCode),
 	}
-	const hookURL = "https://piper.com/basiq-messages/"
 	planted := map[string]secretCall{
 		"postToken": {call: func(t testing.TB, c *basiq.Client) (any, error) {
 			token, err := c.Tokens.Create(t.Context(), basiq.ServerAccess())
@@ -86,13 +88,13 @@ func secretCalls() []secretCall {
 			return c.Enrichment.Get(t.Context(), basiq.EnrichQuery{Description: "WOOLWORTHS", InstitutionID: "AU00000", Country: "AU"})
 		}},
 		"addWebhook": {respond: always(201, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
-			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: hookURL})
+			return c.Webhooks.Create(t.Context(), basiq.CreateWebhook{URL: plantedHookURL})
 		}},
 		"getWebhook": {respond: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Webhooks.Get(t.Context(), "w1")
 		}},
 		"updateWebhook": {respond: always(200, plantedWebhookJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
-			return c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: hookURL})
+			return c.Webhooks.Update(t.Context(), "w1", basiq.UpdateWebhook{URL: plantedHookURL})
 		}},
 		"listAppWebhooks": {respond: always(200, list(plantedWebhookJSON)), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			var hooks []*basiq.Webhook
@@ -118,15 +120,10 @@ func secretCalls() []secretCall {
 		}
 		calls = append(calls, call)
 	}
+	for _, c := range compositeCalls {
+		calls = append(calls, c.secretCalls()...)
+	}
 	calls = append(calls,
-		secretCall{name: "Tokens.Get", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
-			token, err := c.Tokens.Get(t.Context(), basiq.ClientAccess(userID))
-			return token, err
-		}},
-		secretCall{name: "Consents.PageURL", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
-			page, err := c.Consents.PageURL(t.Context(), userID, basiq.ConsentPage{State: plantedState})
-			return page, err
-		}},
 		// The raw client returns HTTP responses, whose bodies are read by the caller.
 		secretCall{name: "Raw.PostToken", respond: always(200, plantedTokenJSON), call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Raw().PostTokenWithFormdataBody(t.Context(), &gen.PostTokenParams{BasiqVersion: "3.0"}, gen.TokenRequest{Scope: gen.TokenScopeServerAccess})

@@ -35,6 +35,7 @@ const (
 	plantedUserToken = mark + `-user/token`
 	plantedAnswer    = mark + `-mfa answer?`
 	plantedState     = mark + `-state`
+	plantedHookURL   = "https://piper.com/basiq-messages/" // not a secret
 )
 
 // plantedSigner is the secret of a webhook. Its key contains the mark, so the secret contains the mark in base64.
@@ -42,7 +43,7 @@ var plantedSigner = "whsec_" + base64.StdEncoding.EncodeToString([]byte(mark+"-w
 
 var (
 	plantedTokenJSON   = `{"access_token":"` + plantedToken + `","token_type":"Bearer","expires_in":3600}`
-	plantedWebhookJSON = `{"type":"webhook","id":"w1","url":"https://piper.com/basiq-messages/","secret":"` + plantedSigner + `"}`
+	plantedWebhookJSON = `{"type":"webhook","id":"w1","url":"` + plantedHookURL + `","secret":"` + plantedSigner + `"}`
 )
 
 // markForms lists the forms of the mark: text and bytes, which are searched for in any case, and base64.

@@ -53,7 +53,7 @@ func TestTransactions_Get_Enrichment(t *testing.T) {
 	assert.Equal(t, "451100", enrich.Category.ANZSIC.Subclass.Code)
 	assert.Equal(t, "txMccCode-25028", enrich.Category.MCC.Code)
 	assert.Equal(t, "Garfish Manly", enrich.Merchant.BusinessName)
-	assert.Equal(t, "90065628864", enrich.Merchant.ABNCapitals)
+	assert.Equal(t, "90065628864", enrich.Merchant.ABN)
 	assert.Equal(t, "-33.79988520000001", enrich.Location.Geometry.Lat.String(), "all digits must be kept")
 	assert.Equal(t, []string{"conduct:dishonour"}, enrich.Tags.Strings())
 	require.NotNil(t, transaction.PaymentDetails)
@@ -86,7 +86,9 @@ func TestTransactions_Get_Amounts(t *testing.T) {
 		`null`:                    {0, false, ""},
 		`"1,234.50"`:              {0, false, ""},
 		`"$5.00"`:                 {0, false, ""},
-		`"1e9"`:                   {0, false, ""},
+		`"1.5e-1"`:                {15, true, "3/20"}, // as JSON encoders write small and large numbers
+		`"1e9"`:                   {100000000000, true, "1000000000"},
+		`"1e999999999"`:           {0, false, ""},
 		`"NaN"`:                   {0, false, ""},
 		`" 1.00"`:                 {0, false, ""},
 		`"n/a"`:                   {0, false, ""},

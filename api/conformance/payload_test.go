@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -81,7 +82,7 @@ func decode(t *testing.T, data []byte) any {
 }
 
 // essence returns a value without differences that the types need not preserve. A field that is null, "", {} or [] equals a
-// missing field, and a count of 0 equals a missing count.
+// missing field, and a count of 0 equals a missing count. The case of names does not matter, as in encoding/json.
 func essence(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -91,7 +92,7 @@ func essence(value any) any {
 				continue
 			}
 			if field = essence(field); !isNothing(field) {
-				kept[name] = field
+				kept[strings.ToLower(name)] = field
 			}
 		}
 		return kept

@@ -105,3 +105,19 @@ func vet(t *testing.T, name, program string) (string, error) {
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
+
+// Each example that is not a demo is listed, and short enough to read in a minute.
+func TestExamples_Length(t *testing.T) {
+	t.Parallel()
+	page := readFile(t, root, "wrapper", "examples", "README.md")
+	listed := regexp.MustCompile(`(?m)^\| \[(\w+)\]\(`).FindAllStringSubmatch(page, -1)
+	mains, err := filepath.Glob(filepath.Join(root, "wrapper", "examples", "*", "main.go"))
+	require.NoError(t, err)
+	require.Len(t, listed, len(mains), "each example has a row in README.md")
+	for _, row := range listed {
+		text := readFile(t, root, "wrapper", "examples", row[1], "main.go")
+		if name := row[1]; name != "quickstart" && name != "consent" {
+			assert.LessOrEqual(t, strings.Count(text, "\n"), 60, name)
+		}
+	}
+}

@@ -11,32 +11,21 @@ import (
 	"io"
 	"log"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
 func main() {
-	log.SetFlags(0)
 	flag.Parse()
 	client, err := basiq.New(os.Getenv("BASIQ_API_KEY"))
 	if err == nil {
 		err = printMetrics(context.Background(), client, flag.Arg(0), os.Stdout)
 	}
-	switch {
-	case errors.Is(err, basiq.ErrInvalidAPIKey):
-		log.Fatal(err, "\nSet BASIQ_API_KEY to a key from Basiq's dashboard.")
-	case errors.Is(err, basiq.ErrBadRequest):
-		log.Fatal(err, "\nThe user needs an active consent and a connected bank.")
-	case basiq.MayHaveSucceeded(err):
-		log.Fatal(err, "\nThe report may exist. Check client.Reports.List before you create another.")
-	case err != nil:
-		log.Fatal(err)
+	if err != nil { // "check" means that the report may exist: look for it in client.Reports.List
+		log.Fatal(err, "\nAdvice: ", basiq.AdviseOn(err))
 	}
 }
-
-var errNoAccounts = errors.New("the user has not connected a bank")
 
 // printMetrics prints a table of metrics, such as the monthly salary. The report stays at Basiq for later reading.
 func printMetrics(ctx context.Context, client *basiq.Client, userID string, out io.Writer) error {
@@ -48,10 +37,10 @@ func printMetrics(ctx context.Context, client *basiq.Client, userID string, out 
 		accounts = append(accounts, account.ID)
 	}
 	if len(accounts) == 0 {
-		return errNoAccounts
+		return errors.New("the user has not connected a bank")
 	}
 	now := time.Now()
-	job, err := client.Reports.Create(ctx, basiq.CreateReport{
+	report, err := client.Reports.CreateAndWait(ctx, basiq.CreateReport{
 		ReportType: basiq.ReportTypeAffordability,
 		Title:      "Six months until " + now.Format(time.DateOnly),
 		Filters: []basiq.ReportFilter{
@@ -61,20 +50,11 @@ func printMetrics(ctx context.Context, client *basiq.Client, userID string, out 
 			basiq.ReportFilterStrings(basiq.ReportFilterNameAccounts, accounts...),
 		},
 	})
-	if err != nil {
-		return err
-	}
-	if job, err = client.Jobs.Wait(ctx, job.ID); err != nil {
-		return err
-	}
-	reportID, _ := job.ReportID()
-	report, err := client.Reports.Get(ctx, reportID)
 	if err != nil || report.Data == nil {
 		return err
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, metric := range report.Data.Metrics {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", metric.ID, metric.Title, metric.Result.Value)
+		fmt.Fprintf(out, "%-6s %-60s %s\n", metric.ID, metric.Title, metric.Result.Value)
 	}
-	return table.Flush()
+	return nil
 }

@@ -20,7 +20,7 @@ func TestPrintMetrics(t *testing.T) {
 		require.NoError(t, err)
 		user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
 		require.NoError(t, err)
-		require.ErrorIs(t, printMetrics(t.Context(), client, user.ID, nil), errNoAccounts)
+		require.ErrorContains(t, printMetrics(t.Context(), client, user.ID, nil), "not connected a bank")
 
 		_, err = client.Jobs.Wait(t.Context(), sandbox.Connect(user.ID, "AU00000", "gavinBelson"))
 		require.NoError(t, err)

@@ -29,15 +29,11 @@ func main() {
 			Password:      basiq.NewSecret(os.Getenv("BASIQ_PASSWORD")),
 		}, os.Stdin, os.Stdout)
 	}
-	switch {
-	case errors.Is(err, basiq.ErrInvalidAPIKey):
-		log.Fatal(err, "\nSet BASIQ_API_KEY to a key from Basiq's dashboard.")
-	case errors.Is(err, basiq.CodeInvalidCredentials):
-		log.Fatal(err, "\nCheck the login and the password. Banks lock logins that fail too often.")
-	case basiq.MayHaveSucceeded(err):
+	switch advice := basiq.AdviseOn(err); {
+	case advice.Action == basiq.ActionCheck:
 		log.Fatal(err, "\nThe connection may exist. Check client.Connections.List before you create another.")
 	case err != nil:
-		log.Fatal(err)
+		log.Fatal(err, "\nAdvice: ", advice) // for example "ask user for credentials"; banks lock logins that fail too often
 	}
 }
 

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log"
 	"os"
 	"time"
@@ -20,55 +19,40 @@ func main() {
 	if err == nil {
 		err = refreshAll(context.Background(), client, log.Printf)
 	}
-	switch {
-	case errors.Is(err, basiq.ErrInvalidAPIKey):
-		log.Fatal(err, "\nSet BASIQ_API_KEY to a key from Basiq's dashboard.")
-	case err != nil:
-		log.Fatal(err, "\nRun the program again. It skips connections that have been refreshed.")
+	if err != nil {
+		log.Fatal(err, "\nAdvice: ", basiq.AdviseOn(err)) // a second run skips the connections that this one refreshed
 	}
 }
 
-// refreshAll handles eight users at a time. A failure of one user does not stop the others, except an invalid API key.
+// refreshAll refreshes the connections of eight users at a time. A failure of one user does not stop the others.
 func refreshAll(ctx context.Context, client *basiq.Client, printf func(format string, args ...any)) error {
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(8)
 	for user, err := range client.Users.List(ctx) {
 		if err != nil {
-			group.Go(func() error { return err })
-			break
+			_ = group.Wait()
+			return err
 		}
-		group.Go(func() error {
-			err := refreshUser(ctx, client, user.ID, printf)
-			if err == nil || errors.Is(err, basiq.ErrInvalidAPIKey) {
-				return err
-			}
-			printf("user %s: %v", user.ID, err)
-			return nil
-		})
+		group.Go(func() error { refreshUser(ctx, client, user.ID, printf); return nil })
 	}
 	return group.Wait()
 }
 
 // refreshUser refreshes the stale connections of a user and waits for their data.
-func refreshUser(ctx context.Context, client *basiq.Client, userID string, printf func(format string, args ...any)) error {
+func refreshUser(ctx context.Context, client *basiq.Client, userID string, printf func(format string, args ...any)) {
 	for connection, err := range client.Connections.List(ctx, userID) {
 		if err != nil {
-			return err
+			printf("user %s: %v; advice: %v", userID, err, basiq.AdviseOn(err))
+			return
 		}
-		refresh, err := client.Connections.RefreshIfStale(ctx, userID, connection.ID, 24*time.Hour)
+		refresh, err := client.Connections.RefreshListedIfStale(ctx, userID, connection, 24*time.Hour)
 		if err == nil && refresh.Job != nil {
 			_, err = client.Jobs.Wait(ctx, refresh.Job.ID, basiq.WithUser(userID))
 		}
-		switch {
-		case errors.Is(err, basiq.CodeInvalidCredentials), errors.Is(err, basiq.ErrMFARequired):
-			printf("connection %s: ask the user to reconnect: %v", connection.ID, err)
-		case err != nil:
-			return err
-		case refresh.Skipped != "":
-			printf("connection %s: skipped (%s)", connection.ID, refresh.Skipped)
-		default:
-			printf("connection %s: refreshed", connection.ID)
+		if err != nil { // for example "advice: ask user for credentials"
+			printf("connection %s: %v; advice: %v", connection.ID, err, basiq.AdviseOn(err))
+			continue
 		}
+		printf("connection %s: refreshed %t, skipped %q", connection.ID, refresh.Job != nil, refresh.Skipped)
 	}
-	return nil
 }

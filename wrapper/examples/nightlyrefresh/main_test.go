@@ -42,13 +42,13 @@ func TestRefreshAll(t *testing.T) {
 		var recent output
 		require.NoError(t, refreshAll(t.Context(), client, recent.print))
 		require.Len(t, recent.lines, 2)
-		assert.Regexp(t, `^connection \S+: skipped \(recent\)$`, recent.lines[0])
+		assert.Regexp(t, `^connection \S+: refreshed false, skipped "recent"$`, recent.lines[0])
 
 		time.Sleep(25 * time.Hour) // virtual time
 		var stale output
 		require.NoError(t, refreshAll(t.Context(), client, stale.print))
 		require.Len(t, stale.lines, 2)
-		assert.Regexp(t, `^connection \S+: refreshed$`, stale.lines[0])
+		assert.Regexp(t, `^connection \S+: refreshed true, skipped ""$`, stale.lines[0])
 		assert.Len(t, sandbox.RequestsOf("refreshConnection"), 2)
 	})
 }

@@ -18,16 +18,12 @@ import (
 
 func main() {
 	client, err := basiq.New(os.Getenv("BASIQ_API_KEY"))
-	if err != nil {
+	verifier, invalid := webhook.New(basiq.NewSecret(os.Getenv("BASIQ_WEBHOOK_SECRET"))) // from client.Webhooks.Ensure
+	if err = errors.Join(err, invalid); err != nil {
 		log.Fatal(err)
-	}
-	verifier, err := webhook.New(basiq.NewSecret(os.Getenv("BASIQ_WEBHOOK_SECRET")))
-	if err != nil {
-		log.Fatal(err, "\nSet BASIQ_WEBHOOK_SECRET to the secret that client.Webhooks.Create returned.")
 	}
 	events := make(chan *webhook.Event, 1000)
 	go work(context.Background(), client, events, log.Printf)
-	log.Print("listening on :8080")
 	server := http.Server{Addr: ":8080", Handler: handler(verifier, events), ReadTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
 }
@@ -35,19 +31,16 @@ func main() {
 // handler queues each delivery once and responds immediately. A production receiver stores the events and the delivery IDs in
 // its database, so that a restart loses neither.
 func handler(verifier *webhook.Verifier, events chan<- *webhook.Event) http.Handler {
-	var mu sync.Mutex
-	seen := map[string]bool{}
+	var seen sync.Map
 	return verifier.Handler(func(_ context.Context, event *webhook.Event) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if seen[event.DeliveryID] {
+		if _, duplicate := seen.LoadOrStore(event.DeliveryID, true); duplicate {
 			return nil
 		}
 		select {
 		case events <- event:
-			seen[event.DeliveryID] = true
 			return nil
 		default:
+			seen.Delete(event.DeliveryID)
 			return errors.New("queue is full") // Basiq retries the delivery
 		}
 	})
@@ -57,13 +50,10 @@ func handler(verifier *webhook.Verifier, events chan<- *webhook.Event) http.Hand
 func work(ctx context.Context, client *basiq.Client, events <-chan *webhook.Event, printf func(format string, args ...any)) {
 	for delivery := range events {
 		event, err := client.Events.Get(ctx, delivery.EventID)
-		switch {
-		case errors.Is(err, basiq.ErrNotFound):
-			printf("%s: the event has expired", delivery.EventTypeID)
-		case err != nil:
-			printf("%s: %v", delivery.EventTypeID, err)
-		default:
-			printf("%s of user %s at %s", delivery.EventTypeID, delivery.UserID(), event.CreatedDate)
+		if err != nil {
+			printf("%s: %v; advice: %v", delivery.EventTypeID, err, basiq.AdviseOn(err))
+			continue
 		}
+		printf("%s of user %s at %s", delivery.EventTypeID, delivery.UserID(), event.CreatedDate)
 	}
 }
