@@ -15,7 +15,9 @@ import (
 // WebhookHandler returns the handler of the webhook's URL. It verifies a delivery, and stores it in the same commit as the job
 // that it asks for, before it responds with 204. A delivery that comes again causes no other job. The URL is the only one of
 // the fleet that Basiq must reach.
-func (f *Fleet) WebhookHandler(verifier *webhook.Verifier) http.Handler { return f.inbox.Handler(verifier) }
+func (f *Fleet) WebhookHandler(verifier *webhook.Verifier) http.Handler {
+	return f.inbox.Handler(verifier)
+}
 
 // onDelivery stores the job of an event in the transaction that stores the event.
 func (f *Fleet) onDelivery(ctx context.Context, tx *sql.Tx, work mirror.Work) error {
