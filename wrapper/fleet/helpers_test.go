@@ -195,7 +195,7 @@ func states(jobs []job) []string {
 // until waits for a condition in steps of virtual time.
 func (f *fixture) until(limit time.Duration, what string, condition func() bool) {
 	f.Helper()
-	for began := time.Now(); !condition(); time.Sleep(100 * time.Millisecond) {
+	for began := time.Now(); !condition(); time.Sleep(max(limit/600, 100*time.Millisecond)) {
 		if time.Since(began) > limit {
 			require.Fail(f, "did not happen within "+limit.String(), what)
 		}

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -75,19 +74,19 @@ func TestFleet_Refresh_Budget(t *testing.T) {
 			t.Parallel()
 			run(t, func(f *fixture) {
 				user := f.user("gavinBelson", test.options...)
-				f.start()
 				for n := range 24 {
-					time.Sleep(time.Hour - time.Duration(n)) // the last refresh is within 24 hours of the first
+					f.stop()                              // an idle fleet would poll its database
+					time.Sleep(time.Hour - 2*time.Minute) // the last refresh is within 24 hours of the first
+					f.open()
+					f.start()
 					require.NoError(f, f.fleet.Refresh(f.Context(), user))
-					f.until(time.Minute, "refresh", func() bool { return len(f.jobs("basiq_refresh")) == n+1 && f.jobs("basiq_refresh")[n].state == "completed" })
+					f.until(time.Minute, "refresh", func() bool {
+						return len(f.jobs("basiq_refresh")) == n+1 && f.jobs("basiq_refresh")[n].state == "completed"
+					})
 				}
 				assert.Len(f, f.sandbox.RequestsOf("refreshConnection"), test.want)
 			}, func(f *fixture) {
 				f.config.RefreshAge = 30 * time.Minute
-				f.config.tune = func(c *river.Config) {
-					virtualTime(c)
-					c.FetchPollInterval, c.FetchCooldown = 20*time.Second, time.Second
-				}
 			})
 		})
 	}

@@ -28,13 +28,17 @@ type sweepWorker struct {
 // Work inserts jobs for the users that are due, the longest due first, at most as many as the rates allow in one interval.
 func (w *sweepWorker) Work(ctx context.Context, job *river.Job[sweepArgs]) error {
 	f := w.fleet
-	err := f.insertDue(ctx, "sync_at", f.config.SyncRate, func(userID string) river.JobArgs { return SyncArgs{UserID: userID} })
+	err := f.insertDue(ctx, "sync_at", f.config.SyncRate, syncArgsOf)
 	if err == nil && f.config.RefreshAge > 0 {
-		err = f.insertDue(ctx, "refresh_at", f.config.RefreshRate, func(userID string) river.JobArgs { return RefreshArgs{UserID: userID} })
+		err = f.insertDue(ctx, "refresh_at", f.config.RefreshRate, refreshArgsOf)
 	}
 	return f.outcome(ctx, job.JobRow, Ask{}, err)
 }
 
+func syncArgsOf(userID string) river.JobArgs    { return SyncArgs{UserID: userID} }
+func refreshArgsOf(userID string) river.JobArgs { return RefreshArgs{UserID: userID} }
+
+// insertDue inserts jobs for the users whose time in a column has come. rate is per second.
 func (f *Fleet) insertDue(ctx context.Context, column string, rate float64, args func(userID string) river.JobArgs) error {
 	for left := max(int(rate*sweepInterval.Seconds()), 1); left > 0; {
 		found := 0
