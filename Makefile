@@ -9,6 +9,8 @@ FUZZ_TIME     ?= 60s
 
 CONFORMANCE := api/conformance
 MIRRORTEST  := wrapper/mirror/mirrortest
+# The nested modules besides CONFORMANCE. A test compares the list with the go.mod files.
+NESTED      := wrapper/mirror/mirrortest
 OFFICIAL    ?= ../shared/reference/official
 # Coverage is measured for the handwritten code that users import, except for the mirror, whose SQL store has its tests in another
 # module, and the server of those tests.
@@ -34,9 +36,7 @@ drift: ## Fail if gen/ or a go.mod is out of date
 		mkdir "$$copy/tools" && cp tools.mod "$$copy/tools/go.mod" && cp tools.sum "$$copy/tools/go.sum" && \
 		(cd "$$copy/tools" && go mod tidy) && \
 		{ diff "$$copy/tools/go.mod" tools.mod || { echo 'tools.mod is not tidy'; exit 1; }; }
-	go mod tidy -diff
-	cd $(CONFORMANCE) && go mod tidy -diff
-	cd $(MIRRORTEST) && go mod tidy -diff
+	@set -e; for module in . $(CONFORMANCE) $(NESTED); do (set -x; cd $$module && go mod tidy -diff); done
 
 # no-ambiguous-paths is skipped: some of Basiq's own paths overlap. TestIDsCannotBeWordsOfThePaths covers them.
 validate: ## Check openapi.yaml and its examples with kin-openapi and Redocly
@@ -54,17 +54,13 @@ vet: ## Run go vet, also for 32-bit and js/wasm
 	GOOS=js GOARCH=wasm go vet ./...
 	cd $(CONFORMANCE) && go vet ./...
 	cd $(CONFORMANCE) && GOARCH=386 go vet ./...
-	cd $(MIRRORTEST) && go vet ./...
+	@set -e; for module in $(NESTED); do (set -x; cd $$module && go vet ./...); done
 
 lint: ## Run golangci-lint with the rules in .golangci.yml
-	go run $(GOLANGCI_LINT) run ./...
-	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) run ./...
-	cd $(MIRRORTEST) && go run $(GOLANGCI_LINT) run ./...
+	@set -e; for module in . $(CONFORMANCE) $(NESTED); do (set -x; cd $$module && go run $(GOLANGCI_LINT) run ./...); done
 
 fmt: ## Format all Go code
-	go run $(GOLANGCI_LINT) fmt ./...
-	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) fmt ./...
-	cd $(MIRRORTEST) && go run $(GOLANGCI_LINT) fmt ./...
+	@set -e; for module in . $(CONFORMANCE) $(NESTED); do (set -x; cd $$module && go run $(GOLANGCI_LINT) fmt ./...); done
 
 # The conformance tests spend most of their time waiting for timeouts, so both modules run concurrently. `make race` repeats
 # the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not detect changes to the
@@ -188,7 +184,9 @@ vuln: ## Search for known vulnerabilities with govulncheck
 LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
 licenses: ## Fail if a dependency, including test dependencies, has a license that is not allowed
 	"$$(cd $(CONFORMANCE) && go tool -n go-licenses)" check --include_tests --allowed_licenses=$(LICENSES) ./...
-	licenses=$$(cd $(CONFORMANCE) && go tool -n go-licenses) && cd $(MIRRORTEST) && "$$licenses" check --include_tests --ignore github.com/basiq-go/basiq-go --allowed_licenses=$(LICENSES) ./...
+	@set -e; licenses=$$(cd $(CONFORMANCE) && go tool -n go-licenses); for module in $(NESTED); do \
+		(set -x; cd $$module && "$$licenses" check --include_tests --ignore github.com/basiq-go/basiq-go --allowed_licenses=$(LICENSES) ./...); \
+	done
 
 # shellcheck and pyflakes are disabled, because actionlint would use them only on machines where they are installed.
 workflows: ## Check the CI workflows with actionlint, and check pinned actions and minimal permissions
