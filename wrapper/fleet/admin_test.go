@@ -55,7 +55,7 @@ func TestFleet_AdminHandler(t *testing.T) {
 	assert.Regexp(t, `basiq_fleet_oldest_available_seconds{queue="basiq_sync"} \d`, body)
 	status, body = get(http.MethodGet, "/", local)
 	assert.Equal(t, http.StatusOK, status)
-	assert.Contains(t, body, "<title>River UI</title>")
+	assert.Contains(t, body, "<title>River</title>")
 	status, body = get(http.MethodGet, "/api/jobs?state=available", local)
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "basiq_sync")
@@ -109,7 +109,7 @@ func TestOpenDatabase_Invalid(t *testing.T) {
 		"mysql://root:planted@db/basiq":         "must be a postgres:// URL or the name of a SQLite file",
 		"postgres://root:planted@db:port/basiq": "fleet: OpenDatabase: ",
 		"postgres://root:planted@127.0.0.1:1/basiq":      "fleet: OpenDatabase: ",
-		filepath.Join(t.TempDir(), "missing", "file.db"): "unable to open database file",
+		filepath.Join(t.TempDir(), "missing", "file.db"): "no such file",
 	} {
 		_, err := OpenDatabase(t.Context(), address)
 		require.ErrorContains(t, err, want)

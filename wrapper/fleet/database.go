@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -58,8 +59,17 @@ func newDatabase(ctx context.Context, address string) (*Database, error) {
 		if strings.Contains(address, "://") {
 			return nil, errors.New("address: must be a postgres:// URL or the name of a SQLite file")
 		}
+		file := strings.TrimPrefix(address, "file:")
+		// Other accounts of the machine must not read bank data. The files that SQLite creates beside this one inherit its mode.
+		created, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+		if err != nil {
+			return nil, err
+		}
+		if err := created.Close(); err != nil {
+			return nil, err
+		}
 		// Transactions lock the file when they begin, because one that starts to write later fails if another has written.
-		name := strings.ReplaceAll(url.PathEscape(strings.TrimPrefix(address, "file:")), "%2F", "/")
+		name := strings.ReplaceAll(url.PathEscape(file), "%2F", "/")
 		db, err := sql.Open("sqlite", "file:"+name+"?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_txlock=immediate")
 		if err != nil {
 			return nil, err
