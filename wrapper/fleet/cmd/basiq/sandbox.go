@@ -19,6 +19,8 @@ type sandbox struct {
 	api   *basiqtest.Sandbox
 	users []*basiq.User
 	jobs  []string
+	// visitor is a user without a consent, for the consent page.
+	visitor *basiq.User
 }
 
 // testUsers are logins of the sandbox.
@@ -78,7 +80,8 @@ func (b *sandbox) connect(ctx context.Context, s *server, hooks net.Addr) error 
 		b.users = append(b.users, user)
 		b.jobs = append(b.jobs, b.api.Connect(user.ID, "AU00000", test.login, test.options...))
 	}
-	return nil
+	b.visitor, err = s.client.Users.Create(ctx, basiq.CreateUser{Email: "visitor@hooli.com"})
+	return err
 }
 
 // wait has the fleet wait for the jobs of the users.
@@ -93,11 +96,11 @@ func (b *sandbox) wait(ctx context.Context, f *fleet.Fleet) error {
 
 // print prints how to use the sandbox.
 func (b *sandbox) print(ctx context.Context, stdout io.Writer, client *basiq.Client) error {
-	page, err := client.Consents.PageURL(ctx, b.users[0].ID, basiq.ConsentPage{State: basiq.NewConsentState()})
+	page, err := client.Consents.PageURL(ctx, b.visitor.ID, basiq.ConsentPage{State: basiq.NewConsentState()})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "sandbox   %s, API key %s\nconsent   %s\n          log in at a bank as richard with the password tabsnotspaces, then look at the jobs\n",
+	_, err = fmt.Fprintf(stdout, "sandbox   %s, API key %s\nconsent   %s\n          connects a fourth user: log in at Hooli as ashMann with the password hooli2024\n",
 		b.api.URL(), b.api.APIKey(), page.Reveal())
 	return err
 }
