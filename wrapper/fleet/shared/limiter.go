@@ -37,7 +37,8 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	queue   []*waiter
-	running bool // dispatch is running
+	running bool          // dispatch is running
+	emptied chan struct{} // receives a value when the queue becomes empty
 	holds   map[string]hold
 	// knownAt is when holds was read.
 	knownAt time.Time
@@ -80,7 +81,7 @@ func (s *Store) Limiter(name string, rate float64) (*Limiter, error) {
 }
 
 func newLimiter(table limitTable, rate float64) *Limiter {
-	return &Limiter{table: table, interval: time.Duration(float64(time.Second) / rate)}
+	return &Limiter{table: table, interval: time.Duration(float64(time.Second) / rate), emptied: make(chan struct{}, 1)}
 }
 
 // Wait returns when the request of ctx has its slot. If the request's operation is throttled, it waits up to 30 s, or
@@ -146,9 +147,31 @@ func (l *Limiter) remove(w *waiter) {
 	if i := slices.Index(l.queue, w); i >= 0 {
 		l.queue = slices.Delete(l.queue, i, i+1)
 	}
+	if len(l.queue) == 0 {
+		select {
+		case l.emptied <- struct{}{}:
+		default:
+		}
+	}
 }
 
-// waiting returns the number of waiters. If there are none, dispatch must return.
+// waitFor waits for the time of a slot, and reports false if all waiters have left before.
+func (l *Limiter) waitFor(slot time.Time) bool {
+	timer := time.NewTimer(time.Until(slot))
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-l.emptied:
+			if l.waiting() == 0 {
+				return false
+			}
+		}
+	}
+}
+
+// waiting returns the number of waiters. If there are none, dispatch must return, because enqueue starts another one.
 func (l *Limiter) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,7 +180,7 @@ func (l *Limiter) waiting() int {
 }
 
 // dispatch reserves slots and gives them to the waiters, until there are none. A block of slots is as large as the
-// backlog of the fleet permits. It grows slowly and shrinks fast, so that busy processes get equal shares.
+// backlog permits, which all processes see alike. It grows slowly and shrinks fast, so that they get equal shares.
 func (l *Limiter) dispatch() {
 	ctx := context.Background() // no caller's context, because the slots are for all
 	largest := max(1, int(backlog/l.interval))
@@ -174,14 +197,17 @@ func (l *Limiter) dispatch() {
 			l.fail(err)
 			continue
 		}
-		if first.Sub(sent) > backlog {
-			block = max(1, block/2)
-		} else {
+		switch end := first.Add(time.Duration(n) * l.interval); {
+		case end.Sub(sent) > backlog:
+			block = max(1, n/2)
+		case n == block:
 			block = min(block+1, largest)
 		}
 		for i := range n {
 			slot := first.Add(time.Duration(i) * l.interval)
-			time.Sleep(time.Until(slot))
+			if !l.waitFor(slot) {
+				return
+			}
 			if slot.Before(received) {
 				slot = received
 			}

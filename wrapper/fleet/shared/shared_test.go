@@ -110,4 +110,3 @@ func eachDialect(t *testing.T, test func(t *testing.T, d database)) {
 		})
 	}
 }
-

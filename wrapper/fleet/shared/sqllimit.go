@@ -79,4 +79,3 @@ func (t *sqlLimit) hold(ctx context.Context, operation string, status int, asked
 		t.name, operation, status, micros(firstHold), micros(firstHold), longest, longest, longest, longest)
 	return err
 }
-
