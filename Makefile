@@ -9,15 +9,16 @@ FUZZ_TIME     ?= 60s
 
 CONFORMANCE := api/conformance
 MIRRORTEST  := wrapper/mirror/mirrortest
+FLEET       := wrapper/fleet
 # The nested modules besides CONFORMANCE. A test compares the list with the go.mod files.
-NESTED      := wrapper/mirror/mirrortest
+NESTED      := wrapper/mirror/mirrortest wrapper/fleet
 OFFICIAL    ?= ../shared/reference/official
 # Coverage is measured for the handwritten code that users import, except for the mirror, whose SQL store has its tests in another
-# module.
-COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror)
-COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror | paste -sd , -)
+# module, and the server of those tests.
+COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest)
+COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos cycles soak browser cover bench bench-once \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-scale cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -83,6 +84,15 @@ mirror: ## Test package mirror on SQLite and PostgreSQL with several processes
 
 mirror-chaos: ## Run the chaos test of package mirror (CHAOS=flags)
 	cd $(MIRRORTEST) && go test -count=1 -run '^TestChaos$$' . $(CHAOS)
+
+# The tests start PostgreSQL if it is installed, as those of the mirror do.
+fleet: ## Test the workers, the shared state and the command of wrapper/fleet on SQLite and PostgreSQL
+	cd $(FLEET) && go test -count=1 ./...
+
+# 10,000 users take about a minute on PostgreSQL. wrapper/fleet/SCALE.md has the figures of longer runs.
+SCALE ?= -users 10000 -database postgresql
+fleet-scale: ## Measure the requests, queue operations and database size of many users (SCALE=flags)
+	cd $(FLEET) && go test -count=1 -timeout 6h -v -run '^TestScale$$' . -args $(SCALE)
 
 # The cycles take ten minutes with the race detector, and half a minute without it. RACE= disables it, also for the soak test.
 RACE ?= -race
@@ -178,10 +188,14 @@ vuln: ## Search for known vulnerabilities with govulncheck
 
 # go-licenses treats an unknown or missing license as not allowed.
 LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
+# River, the job queue of wrapper/fleet, and its web UI are under the MPL-2.0. Its conditions apply to changed copies of River's
+# files, and not to this repository or to programs that link River. No other module links it.
+FLEET_LICENSES := $(LICENSES),MPL-2.0
 licenses: ## Fail if a dependency, including test dependencies, has a license that is not allowed
 	"$$(cd $(CONFORMANCE) && go tool -n go-licenses)" check --include_tests --allowed_licenses=$(LICENSES) ./...
 	@set -e; licenses=$$(cd $(CONFORMANCE) && go tool -n go-licenses); for module in $(NESTED); do \
-		(set -x; cd $$module && "$$licenses" check --include_tests --ignore github.com/basiq-go/basiq-go --allowed_licenses=$(LICENSES) ./...); \
+		allowed=$(LICENSES); if [ $$module = $(FLEET) ]; then allowed=$(FLEET_LICENSES); fi; \
+		(set -x; cd $$module && "$$licenses" check --include_tests --ignore github.com/basiq-go/basiq-go --allowed_licenses=$$allowed ./...); \
 	done
 
 # shellcheck and pyflakes are disabled, because actionlint would use them only on machines where they are installed.

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -61,32 +62,64 @@ func statementsOf(d Dialect, migration string) []string {
 // Migrate creates or updates the tables, whose names begin with basiq_. It is safe to call concurrently, does nothing if
 // the schema is current, and returns [ErrSchema] if it is newer.
 func (s *SQL) Migrate(ctx context.Context) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if s.dialect == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails
+	return s.dialect.Migrate(ctx, s.db, "basiq_migration", migrations...)
+}
+
+// Migrate applies those migrations that the database does not have, each once and in order, in one transaction. It is for
+// tables that belong to another package, such as those of the application. The table ledger records the versions. A
+// migration consists of statements that end with a semicolon and a line break. The column types MONEY, DAY, INSTANT and
+// PAYLOAD are replaced by types of the dialect.
+//
+// Migrate is safe to call concurrently. It returns [ErrSchema] if the ledger has more versions than migrations.
+func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrations ...string) error {
+	if db == nil || types[d] == nil {
+		return fmt.Errorf("%w: Migrate: a database and a dialect are required", ErrInvalidInput)
+	}
+	return inTx(ctx, db, func(tx *sql.Tx) error {
+		if d == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails
 			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(6291503127)`); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS basiq_migration (version BIGINT PRIMARY KEY)`); err != nil {
+		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+ledger+` (version BIGINT PRIMARY KEY)`); err != nil {
 			return err
 		}
 		var newest int
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM basiq_migration`).Scan(&newest); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM `+ledger).Scan(&newest); err != nil {
 			return err
 		}
 		if newest > len(migrations) {
 			return fmt.Errorf("%w: version %d, known are %d", ErrSchema, newest, len(migrations))
 		}
 		for version := newest + 1; version <= len(migrations); version++ {
-			for _, statement := range statementsOf(s.dialect, migrations[version-1]) {
+			for _, statement := range statementsOf(d, migrations[version-1]) {
 				if _, err := tx.ExecContext(ctx, statement); err != nil {
 					return fmt.Errorf("mirror: migration %d: %w", version, err)
 				}
 			}
-			if err := s.exec(ctx, tx, `INSERT INTO basiq_migration (version) VALUES (?)`, version); err != nil {
+			if _, err := tx.ExecContext(ctx, d.Bind(`INSERT INTO `+ledger+` (version) VALUES (?)`), version); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// Bind returns a statement with its placeholders, which are question marks, in the form of the dialect. A statement must
+// not contain other question marks.
+func (d Dialect) Bind(query string) string {
+	if d != PostgreSQL {
+		return query
+	}
+	var b strings.Builder
+	for i, n := 0, 0; i < len(query); i++ {
+		if query[i] != '?' {
+			b.WriteByte(query[i])
+			continue
+		}
+		n++
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+	}
+	return b.String()
 }

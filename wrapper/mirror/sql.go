@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -16,6 +15,8 @@ type SQL struct {
 	db      *sql.DB
 	dialect Dialect
 	hook    func(ctx context.Context, tx *sql.Tx, changes []Change) error
+	// onDelivery stores the work of an event. If it is nil, the store keeps it in basiq_task.
+	onDelivery func(ctx context.Context, tx *sql.Tx, work Work) error
 }
 
 // A SQLOption configures an [SQL]. If an option is given more than once, the last one takes effect.
@@ -56,27 +57,14 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOpt
 	return s, nil
 }
 
-// bind numbers the placeholders of a statement for PostgreSQL.
-func (s *SQL) bind(query string) string {
-	if s.dialect != PostgreSQL {
-		return query
-	}
-	var b strings.Builder
-	for i, n := 0, 0; i < len(query); i++ {
-		if query[i] != '?' {
-			b.WriteByte(query[i])
-			continue
-		}
-		n++
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(n))
-	}
-	return b.String()
-}
+// bind puts the placeholders of a statement in the form of the dialect.
+func (s *SQL) bind(query string) string { return s.dialect.Bind(query) }
 
 // inTx runs f in a transaction.
-func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error { return inTx(ctx, s.db, f) }
+
+func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

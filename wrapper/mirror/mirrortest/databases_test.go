@@ -6,11 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"math/rand/v2"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -36,15 +33,6 @@ func newDatabase(t testing.TB, dialect mirror.Dialect) database {
 		"?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"}
 }
 
-// withDatabase returns a PostgreSQL URL with another database.
-func withDatabase(t testing.TB, server, name string) string {
-	t.Helper()
-	u, err := url.Parse(server)
-	require.NoError(t, err)
-	u.Path = "/" + name
-	return u.String()
-}
-
 func (d database) driver() string {
 	if d.dialect == mirror.PostgreSQL {
 		return "pgx"
@@ -60,16 +48,8 @@ func (d database) open(t testing.TB) *sql.DB {
 	return db
 }
 
-// bind numbers the placeholders of a statement for PostgreSQL.
-func (d database) bind(query string) string {
-	if d.dialect != mirror.PostgreSQL {
-		return query
-	}
-	for n := 1; strings.Contains(query, "?"); n++ {
-		query = strings.Replace(query, "?", "$"+strconv.Itoa(n), 1)
-	}
-	return query
-}
+// bind puts the placeholders of a statement in the form of the dialect.
+func (d database) bind(query string) string { return d.dialect.Bind(query) }
 
 // store opens a store and migrates the database.
 func (d database) store(t testing.TB, db *sql.DB, options ...mirror.SQLOption) *mirror.SQL {

@@ -1,0 +1,137 @@
+package fleettest
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/internal/postgrestest"
+)
+
+var (
+	users  = flag.Int("users", 0, "number of users; 0 for the short form")
+	rounds = flag.Int("rounds", 1, "number of requests for each user of TestShared")
+)
+
+// deadline limits waits for events that must happen, even on a slow machine.
+const deadline = 5 * time.Minute
+
+// newServer returns a PostgreSQL server for one test. The test is skipped if PostgreSQL is not installed, unless
+// POSTGRES_TESTS is "required".
+func newServer(t *testing.T) *postgrestest.Server {
+	t.Helper()
+	server, err := postgrestest.Start("pgx")
+	if errors.Is(err, postgrestest.ErrNotInstalled) && os.Getenv("POSTGRES_TESTS") != "required" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// setup is what a process of the fleet needs.
+type setup struct {
+	Database, Sandbox, APIKey string
+	Rate                      float64
+}
+
+// setupVariable is the environment variable with the setup of a process, in JSON.
+const setupVariable = "FLEETTEST_SETUP"
+
+// readSetup returns the setup of this process. A test that is not run by spawn is skipped.
+func readSetup(t *testing.T) setup {
+	t.Helper()
+	encoded := os.Getenv(setupVariable)
+	if encoded == "" {
+		t.Skip("this is the main function of another process")
+	}
+	var s setup
+	require.NoError(t, json.Unmarshal([]byte(encoded), &s))
+	return s
+}
+
+// machine is a process of the fleet.
+type machine struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended and its output was read
+	err  error
+}
+
+// machines are the processes of a fleet, and what they report.
+type machines struct {
+	main  string
+	setup setup
+
+	mu sync.Mutex
+	// sent are the times at which the processes sent requests, by operation.
+	sent map[string][]time.Time
+	all  []*machine
+}
+
+// spawn starts a process that runs the test main.
+func (m *machines) spawn(t *testing.T) *machine {
+	t.Helper()
+	encoded, err := json.Marshal(m.setup)
+	require.NoError(t, err)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	reports, write, err := os.Pipe()
+	require.NoError(t, err)
+	p := &machine{done: make(chan struct{})}
+	p.cmd = exec.CommandContext(t.Context(), self, "-test.run=^"+m.main+"$", "-test.timeout=1h")
+	p.cmd.Env = append(os.Environ(), setupVariable+"="+string(encoded))
+	p.cmd.ExtraFiles = []*os.File{write}
+	var output strings.Builder
+	p.cmd.Stdout, p.cmd.Stderr = &output, &output
+	require.NoError(t, p.cmd.Start())
+	require.NoError(t, write.Close())
+	m.all = append(m.all, p)
+	go func() {
+		defer close(p.done)
+		for lines := bufio.NewScanner(reports); lines.Scan(); {
+			operation, at, _ := strings.Cut(lines.Text(), " ")
+			if micros, err := strconv.ParseInt(at, 10, 64); err == nil {
+				m.mu.Lock()
+				m.sent[operation] = append(m.sent[operation], time.UnixMicro(micros))
+				m.mu.Unlock()
+			}
+		}
+		_ = reports.Close()
+		if p.err = p.cmd.Wait(); p.err != nil {
+			p.err = errors.Join(p.err, errors.New(output.String()))
+		}
+	}()
+	return p
+}
+
+// kill kills a process in mid-work and starts another one.
+func (m *machines) kill(t *testing.T, i int) {
+	t.Helper()
+	require.NoError(t, m.all[i].cmd.Process.Kill())
+	<-m.all[i].done
+	m.spawn(t)
+}
+
+// sentOf returns when the processes sent requests of an operation, or all requests for "".
+func (m *machines) sentOf(operation string) []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []time.Time
+	for name, times := range m.sent {
+		if operation == "" || name == operation {
+			all = append(all, times...)
+		}
+	}
+	return all
+}

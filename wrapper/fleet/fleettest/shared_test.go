@@ -1,0 +1,250 @@
+package fleettest
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
+	"github.com/basiq-go/basiq-go/wrapper/fleet/shared"
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
+)
+
+const (
+	rate = 100 // requests a second
+	// tokenLifetime is short, so that tokens are renewed during the test: each after three quarters of its lifetime.
+	tokenLifetime = 8 * time.Second
+	// handover is how long the work of a process that was killed is not done by another one.
+	handover = 3 * time.Second
+)
+
+// options returns the options of a client that shares its state with the fleet, and reports each request that it sends to
+// the parent process.
+func (s setup) options(ctx context.Context, db *sql.DB) ([]basiq.Option, error) {
+	state, err := shared.Open(ctx, db, mirror.PostgreSQL)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	limiter, err := state.Limiter("test", s.Rate)
+	if err != nil {
+		return nil, err
+	}
+	reports := os.NewFile(3, "reports")
+	report := func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) {
+			call, _ := basiq.CallFromContext(req.Context())
+			if _, err := fmt.Fprintln(reports, call.Operation.ID, time.Now().UnixMicro()); err != nil {
+				return nil, err
+			}
+			return next.Do(req)
+		})
+	}
+	options := []basiq.Option{
+		basiq.WithBaseURL(s.Sandbox), basiq.WithRateLimit(limiter), basiq.WithMiddleware(report, limiter.Middleware),
+	}
+	tokens, err := state.TokenSource(s.APIKey, options...)
+	return append(options, basiq.WithTokenSource(tokens)), err
+}
+
+const workTable = `CREATE TABLE work (id BIGINT PRIMARY KEY, user_id TEXT NOT NULL, claimed_until TIMESTAMPTZ NOT NULL DEFAULT now(),
+	done BIGINT NOT NULL DEFAULT 0)`
+
+// TestSharedMachine is the main function of the processes of TestShared. Each has 16 workers, which read users until there
+// are none left.
+func TestSharedMachine(t *testing.T) { //nolint:paralleltest // a process of its own
+	s := readSetup(t)
+	db, err := sql.Open("pgx", s.Database)
+	require.NoError(t, err)
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(20)
+	options, err := s.options(t.Context(), db)
+	require.NoError(t, err)
+	client, err := basiq.New("", options...)
+	require.NoError(t, err)
+	var workers errgroup.Group
+	for range 16 {
+		workers.Go(func() error {
+			for {
+				if done, err := workOnce(t.Context(), db, client); done || err != nil {
+					return err
+				}
+			}
+		})
+	}
+	require.NoError(t, workers.Wait())
+}
+
+// workOnce claims a user, reads it, and records that in the same row. It reports whether all work is done.
+func workOnce(ctx context.Context, db *sql.DB, client *basiq.Client) (bool, error) {
+	var id int64
+	var userID string
+	err := db.QueryRowContext(ctx, `UPDATE work SET claimed_until = clock_timestamp() + $1 * INTERVAL '1 second' WHERE id = (SELECT id FROM work
+		WHERE done = 0 AND claimed_until <= clock_timestamp() ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, user_id`,
+		handover.Seconds()+5).Scan(&id, &userID)
+	if errors.Is(err, sql.ErrNoRows) {
+		var left int
+		if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM work WHERE done = 0`).Scan(&left); left == 0 || err != nil {
+			return true, err
+		}
+		select { // the rest is claimed by other workers, or by a process that was killed
+		case <-time.After(100 * time.Millisecond):
+			return false, nil
+		case <-ctx.Done():
+			return true, ctx.Err()
+		}
+	}
+	if err != nil {
+		return true, err
+	}
+	if _, err := client.Users.Get(ctx, userID); err != nil {
+		return true, err
+	}
+	_, err = db.ExecContext(ctx, `UPDATE work SET done = done + 1 WHERE id = $1`, id)
+	return false, err
+}
+
+// Four processes share a token and a rate limit. Two are killed and replaced, and Basiq throttles them once.
+func TestShared(t *testing.T) { //nolint:paralleltest // it measures time
+	server := newServer(t)
+	count := cmp.Or(*users, 1000)
+	sandbox, err := basiqtest.Start(basiqtest.WithTokenLifetime(tokenLifetime))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = sandbox.Close() })
+	databaseURL, err := server.NewDatabase()
+	require.NoError(t, err)
+	db, err := sql.Open("pgx", databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	_, err = db.Exec(workTable)
+	require.NoError(t, err)
+	client, err := sandbox.NewClient()
+	require.NoError(t, err)
+	var creating errgroup.Group
+	creating.SetLimit(16)
+	for i := range count {
+		creating.Go(func() error {
+			user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: fmt.Sprintf("user%d@hooli.example", i)})
+			if err != nil {
+				return err
+			}
+			_, err = db.Exec(`INSERT INTO work (id, user_id) SELECT $1 + n, $2 FROM generate_series(1, $3) n`, i**rounds, user.ID, *rounds)
+			return err
+		})
+	}
+	require.NoError(t, creating.Wait())
+	sandbox.ForgetRequests()
+	const throttled = 2 * time.Second
+	sandbox.Inject(basiqtest.TooManyRequests(throttled), basiqtest.Operations("getUser"), basiqtest.Skip(count**rounds*3/4), basiqtest.Times(1))
+
+	m := &machines{main: "TestSharedMachine", setup: setup{databaseURL, sandbox.URL(), sandbox.APIKey(), rate}, sent: map[string][]time.Time{}}
+	start := time.Now()
+	for range 4 {
+		m.spawn(t)
+	}
+	for i, part := range []int{4, 2} { // after a quarter and after a half of the work
+		require.Eventually(t, func() bool { return len(sandbox.RequestsOf("getUser")) > count**rounds/part }, deadline, 20*time.Millisecond)
+		m.kill(t, i)
+	}
+	for i, p := range m.all {
+		select {
+		case <-p.done:
+		case <-time.After(deadline):
+			require.Fail(t, "a process did not end", i)
+		}
+		if i > 1 {
+			require.NoError(t, p.err)
+		}
+	}
+	length := time.Since(start)
+
+	var undone, repeated int
+	require.NoError(t, db.QueryRow(`SELECT COUNT(*) FILTER (WHERE done = 0), COUNT(*) FILTER (WHERE done > 1) FROM work`).Scan(&undone, &repeated))
+	assert.Zero(t, undone)
+	assert.Zero(t, repeated)
+	requests := sandbox.RequestsOf("getUser")
+	served := make(map[string]int)
+	for _, r := range requests {
+		if r.Status == http.StatusOK {
+			served[r.Path]++
+		}
+	}
+	assert.Len(t, served, count)
+	inFlight := 0
+	for path, n := range served {
+		assert.GreaterOrEqual(t, n, *rounds, path)
+		inFlight += n - *rounds
+	}
+	assert.LessOrEqual(t, inFlight, 2*16, "only what the killed processes had in flight is requested again")
+
+	assertTokens(t, sandbox.RequestsOf("postToken"), length)
+	assertHold(t, requests, throttled)
+	all := sandbox.Requests()
+	received := make([]time.Time, len(all))
+	for i, r := range all {
+		received[i] = r.Time
+	}
+	// The limit is held when requests are sent. A busy machine delays some of them on their way to the sandbox.
+	assertRate(t, "sent", m.sentOf(""), 0.9*rate, 1.05*rate)
+	assertRate(t, "received", received, 0.9*rate, 1.3*rate)
+}
+
+// assertTokens asserts that one token was requested in each lifetime. A token is renewed after three quarters of it.
+func assertTokens(t *testing.T, requests []basiqtest.Request, length time.Duration) {
+	t.Helper()
+	const renewal = tokenLifetime * 3 / 4
+	t.Logf("%d token requests in %v, one every %v", len(requests), length.Round(time.Millisecond), renewal)
+	assert.LessOrEqual(t, len(requests), 1+int(length/renewal))
+	for i := range len(requests) - 1 {
+		assert.GreaterOrEqual(t, requests[i+1].Time.Sub(requests[i].Time), renewal-500*time.Millisecond, "measured when the sandbox receives the requests")
+	}
+}
+
+// assertHold asserts that all processes hold back within 500 ms after the response 429, for as long as it asks.
+func assertHold(t *testing.T, requests []basiqtest.Request, throttled time.Duration) {
+	t.Helper()
+	at := slices.IndexFunc(requests, func(r basiqtest.Request) bool { return r.Status == http.StatusTooManyRequests })
+	require.Positive(t, at)
+	last := time.Duration(0)
+	for _, r := range requests[at:] {
+		if after := r.Time.Sub(requests[at].Time); after < throttled {
+			last = max(last, after)
+		}
+	}
+	t.Logf("the last request came %v after the response 429", last.Round(time.Millisecond))
+	assert.LessOrEqual(t, last, 500*time.Millisecond)
+}
+
+// assertRate asserts that no second has more than most requests, and that at least half of the seconds have least.
+func assertRate(t *testing.T, what string, times []time.Time, least, most float64) {
+	t.Helper()
+	slices.SortFunc(times, time.Time.Compare)
+	require.NotEmpty(t, times)
+	var counts []int
+	for from, to := 0, 0; from < len(times); from++ {
+		for to < len(times) && times[to].Before(times[from].Add(time.Second)) {
+			to++
+		}
+		counts = append(counts, to-from)
+	}
+	slices.Sort(counts)
+	length := times[len(times)-1].Sub(times[0])
+	t.Logf("%s: %d requests in %v, at most %d in a second, median %d", what, len(times), length.Round(time.Millisecond), counts[len(counts)-1], counts[len(counts)/2])
+	assert.LessOrEqual(t, float64(counts[len(counts)-1]), most)
+	assert.GreaterOrEqual(t, float64(counts[len(counts)/2]), least)
+}

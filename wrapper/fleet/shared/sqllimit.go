@@ -1,0 +1,81 @@
+package shared
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// sqlLimit is a limitTable in a database.
+type sqlLimit struct {
+	store *Store
+	name  string
+}
+
+// reserve reserves slots after those that are reserved. Slots that were not reserved are lost, except for those of the
+// last moment, which make up for the duration of the statement.
+func (t *sqlLimit) reserve(ctx context.Context, n int, interval time.Duration) (time.Time, bool, error) {
+	length := micros(time.Duration(n) * interval)
+	var firstIn, held int64
+	sent := time.Now()
+	_, err := t.store.queryRow(ctx, `INSERT INTO basiq_shared_limit (name, next_slot) VALUES (?, NOW + ?)
+		ON CONFLICT (name) DO UPDATE SET next_slot = ? + CASE
+			WHEN basiq_shared_limit.next_slot > NOW - ? THEN basiq_shared_limit.next_slot ELSE NOW - ? END
+		RETURNING next_slot - ? - NOW, (SELECT COUNT(*) FROM basiq_shared_hold WHERE name = ? AND held_until > NOW)`,
+		[]any{t.name, length, length, micros(tolerance), micros(tolerance), length, t.name}, &firstIn, &held)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("shared limit: %w", err)
+	}
+	// The clock of the database was read between sent and now.
+	asOf := sent.Add(time.Since(sent) / 2)
+	return asOf.Add(time.Duration(firstIn) * time.Microsecond), held > 0, nil
+}
+
+func (t *sqlLimit) holds(ctx context.Context) (map[string]hold, error) {
+	holds, err := t.readHolds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("shared limit: %w: %w", ErrDatabase, err)
+	}
+	return holds, nil
+}
+
+func (t *sqlLimit) readHolds(ctx context.Context) (map[string]hold, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	rows, err := t.store.db.QueryContext(ctx, t.store.bind(`SELECT operation, status, held_until - NOW FROM basiq_shared_hold
+		WHERE name = ? AND held_until > NOW`), t.name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	holds := make(map[string]hold)
+	for rows.Next() {
+		var operation string
+		var status int
+		var left int64
+		if err := rows.Scan(&operation, &status, &left); err != nil {
+			return nil, err
+		}
+		holds[operation] = hold{until: time.Now().Add(time.Duration(left) * time.Microsecond), status: status}
+	}
+	return holds, rows.Err()
+}
+
+func (t *sqlLimit) hold(ctx context.Context, operation string, status int, asked time.Duration) error {
+	if asked > 0 {
+		_, err := t.store.exec(ctx, `INSERT INTO basiq_shared_hold (name, operation, status, held_until, length) VALUES (?, ?, ?, NOW + ?, 0)
+			ON CONFLICT (name, operation) DO UPDATE SET status = excluded.status, held_until = excluded.held_until, length = 0
+			WHERE basiq_shared_hold.held_until < excluded.held_until`, t.name, operation, status, micros(asked))
+		return err
+	}
+	// A response to a request that was sent before the hold does not count. The hold doubles if it comes soon after the
+	// last one.
+	const length = `CASE WHEN NOW - basiq_shared_hold.held_until >= basiq_shared_hold.length THEN excluded.length
+		WHEN 2 * basiq_shared_hold.length > ? THEN ? ELSE 2 * basiq_shared_hold.length END`
+	longest := micros(longestHold)
+	_, err := t.store.exec(ctx, `INSERT INTO basiq_shared_hold (name, operation, status, held_until, length) VALUES (?, ?, ?, NOW + ?, ?)
+		ON CONFLICT (name, operation) DO UPDATE SET status = excluded.status, held_until = NOW + `+length+`, length = `+length+`
+		WHERE basiq_shared_hold.held_until <= NOW`,
+		t.name, operation, status, micros(firstHold), micros(firstHold), longest, longest, longest, longest)
+	return err
+}
