@@ -9,13 +9,16 @@ FUZZ_TIME     ?= 60s
 
 CONFORMANCE := api/conformance
 MIRRORTEST  := wrapper/mirror/mirrortest
+FLEET       := wrapper/fleet
+# The nested modules besides CONFORMANCE. A test compares the list with the go.mod files.
+NESTED      := wrapper/mirror/mirrortest wrapper/fleet
 OFFICIAL    ?= ../shared/reference/official
 # Coverage is measured for the handwritten code that users import, except for the mirror, whose SQL store has its tests in another
 # module, and the server of those tests.
 COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest)
 COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos cycles soak browser cover bench bench-once \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-scale cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -34,9 +37,7 @@ drift: ## Fail if gen/ or a go.mod is out of date
 		mkdir "$$copy/tools" && cp tools.mod "$$copy/tools/go.mod" && cp tools.sum "$$copy/tools/go.sum" && \
 		(cd "$$copy/tools" && go mod tidy) && \
 		{ diff "$$copy/tools/go.mod" tools.mod || { echo 'tools.mod is not tidy'; exit 1; }; }
-	go mod tidy -diff
-	cd $(CONFORMANCE) && go mod tidy -diff
-	cd $(MIRRORTEST) && go mod tidy -diff
+	@set -e; for module in . $(CONFORMANCE) $(NESTED); do (set -x; cd $$module && go mod tidy -diff); done
 
 # no-ambiguous-paths is skipped: some of Basiq's own paths overlap. TestIDsCannotBeWordsOfThePaths covers them.
 validate: ## Check openapi.yaml and its examples with kin-openapi and Redocly
@@ -54,17 +55,13 @@ vet: ## Run go vet, also for 32-bit and js/wasm
 	GOOS=js GOARCH=wasm go vet ./...
 	cd $(CONFORMANCE) && go vet ./...
 	cd $(CONFORMANCE) && GOARCH=386 go vet ./...
-	cd $(MIRRORTEST) && go vet ./...
+	@set -e; for module in $(NESTED); do (set -x; cd $$module && go vet ./...); done
 
 lint: ## Run golangci-lint with the rules in .golangci.yml
-	go run $(GOLANGCI_LINT) run ./...
-	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) run ./...
-	cd $(MIRRORTEST) && go run $(GOLANGCI_LINT) run ./...
+	@set -e; for module in . $(CONFORMANCE) $(NESTED); do (set -x; cd $$module && go run $(GOLANGCI_LINT) run ./...); done
 
 fmt: ## Format all Go code
-	go run $(GOLANGCI_LINT) fmt ./...
-	cd $(CONFORMANCE) && go run $(GOLANGCI_LINT) fmt ./...
-	cd $(MIRRORTEST) && go run $(GOLANGCI_LINT) fmt ./...
+	@set -e; for module in . $(CONFORMANCE) $(NESTED); do (set -x; cd $$module && go run $(GOLANGCI_LINT) fmt ./...); done
 
 # The conformance tests spend most of their time waiting for timeouts, so both modules run concurrently. `make race` repeats
 # the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not detect changes to the
@@ -91,6 +88,15 @@ mirror: ## Test package mirror on SQLite and PostgreSQL with several processes
 
 mirror-chaos: ## Run the chaos test of package mirror (CHAOS=flags)
 	cd $(MIRRORTEST) && go test -count=1 -run '^TestChaos$$' . $(CHAOS)
+
+# The tests start PostgreSQL if it is installed, as those of the mirror do.
+fleet: ## Test the workers, the shared state and the command of wrapper/fleet on SQLite and PostgreSQL
+	cd $(FLEET) && go test -count=1 ./...
+
+# 10,000 users take about a minute on PostgreSQL. wrapper/fleet/SCALE.md has the figures of longer runs.
+SCALE ?= -users 10000 -database postgresql
+fleet-scale: ## Measure the requests, queue operations and database size of many users (SCALE=flags)
+	cd $(FLEET) && go test -count=1 -timeout 6h -v -run '^TestScale$$' . -args $(SCALE)
 
 # The cycles take ten minutes with the race detector, and half a minute without it. RACE= disables it, also for the soak test.
 RACE ?= -race
@@ -186,9 +192,15 @@ vuln: ## Search for known vulnerabilities with govulncheck
 
 # go-licenses treats an unknown or missing license as not allowed.
 LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
+# River, the job queue of wrapper/fleet, and its web UI are under the MPL-2.0. Its conditions apply to changed copies of River's
+# files, and not to this repository or to programs that link River. No other module links it.
+FLEET_LICENSES := $(LICENSES),MPL-2.0
 licenses: ## Fail if a dependency, including test dependencies, has a license that is not allowed
 	"$$(cd $(CONFORMANCE) && go tool -n go-licenses)" check --include_tests --allowed_licenses=$(LICENSES) ./...
-	licenses=$$(cd $(CONFORMANCE) && go tool -n go-licenses) && cd $(MIRRORTEST) && "$$licenses" check --include_tests --ignore github.com/basiq-go/basiq-go --allowed_licenses=$(LICENSES) ./...
+	@set -e; licenses=$$(cd $(CONFORMANCE) && go tool -n go-licenses); for module in $(NESTED); do \
+		allowed=$(LICENSES); if [ $$module = $(FLEET) ]; then allowed=$(FLEET_LICENSES); fi; \
+		(set -x; cd $$module && "$$licenses" check --include_tests --ignore github.com/basiq-go/basiq-go --allowed_licenses=$$allowed ./...); \
+	done
 
 # shellcheck and pyflakes are disabled, because actionlint would use them only on machines where they are installed.
 workflows: ## Check the CI workflows with actionlint, and check pinned actions and minimal permissions

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs govulncheck on this module, api/conformance, wrapper/mirror/mirrortest (all including tests) and the generator, or on the
-# modules in the given directories. Exits with 1 if the code can reach a known vulnerability or if the scan fails.
+# Runs govulncheck on this module and the nested ones (all including tests) and the generator, or on the modules in the given
+# directories. Exits with 1 if the code can reach a known vulnerability or if the scan fails.
 #
 # An unreachable database is reported but is not a failure, so that CI passes on machines without network access. Set
 # VULNDB_REQUIRED=1 to make it one. Set VULNDB to the URL of a database to use instead of the Go project's.
@@ -43,8 +43,9 @@ if [ $# -gt 0 ]; then
 	for directory; do scan "$directory" -C "$directory" -test ./...; done
 else
 	scan 'the module' -test ./...
-	scan 'api/conformance' -C api/conformance -test ./...
-	scan 'wrapper/mirror/mirrortest' -C wrapper/mirror/mirrortest -test ./...
+	for directory in $(find api wrapper -name go.mod -not -path '*/testdata/*' -exec dirname {} \; | sort); do
+		scan "$directory" -C "$directory" -test ./...
+	done
 	go build -modfile=tools.mod -o "$scratch/" github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 	scan 'the generator' -mode=binary "$scratch/oapi-codegen"
 fi

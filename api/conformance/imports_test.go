@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -99,6 +100,24 @@ func TestImports_MirrorWithoutDriver(t *testing.T) {
 		for _, driver := range []string{"modernc.org", "github.com/jackc", "github.com/lib/pq", "github.com/mattn/go-sqlite3"} {
 			assert.False(t, under(dependency, driver), "package mirror links %s", dependency)
 		}
+	}
+}
+
+// Users of the main module must not get the queue, the database drivers or the metrics of the fleet, which is a module of its own.
+func TestImports_FleetIsNested(t *testing.T) {
+	t.Parallel()
+	for dependency := range strings.FieldsSeq(golang(t, "list", "-m", "all")) {
+		for _, queue := range []string{"github.com/riverqueue", "riverqueue.com", "github.com/jackc/pgx", "github.com/prometheus", "modernc.org/sqlite"} {
+			assert.False(t, under(dependency, queue), "the main module requires %s", dependency)
+		}
+	}
+	fleet := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+	fleet.Dir = filepath.Join(root, "wrapper", "fleet")
+	out, err := fleet.Output()
+	require.NoError(t, err)
+	for dependency := range strings.FieldsSeq(string(out)) {
+		assert.False(t, under(dependency, module+"/wrapper/basiqtest"), "package fleet links the sandbox")
+		assert.NotEqual(t, "testing", dependency, "package fleet links package testing")
 	}
 }
 

@@ -239,7 +239,7 @@ jobs:
 	}
 }
 
-// Dependabot updates only the modules in its configuration.
+// Dependabot updates only the modules in its configuration, and the targets of the Makefile check only those in NESTED.
 func TestDependabot_EveryModule(t *testing.T) {
 	t.Parallel()
 	var config struct {
@@ -256,6 +256,9 @@ func TestDependabot_EveryModule(t *testing.T) {
 	}
 	assert.Contains(t, watched["github-actions"], "/")
 
+	nested := regexp.MustCompile(`(?m)^NESTED\s*:=(.*)$`).FindStringSubmatch(readFile(t, root, "Makefile"))
+	require.NotNil(t, nested)
+	checked := append(strings.Fields(nested[1]), ".", "api/conformance")
 	modules := 0
 	require.NoError(t, fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -266,6 +269,7 @@ func TestDependabot_EveryModule(t *testing.T) {
 		case entry.Name() == "go.mod":
 			modules++
 			assert.Contains(t, watched["gomod"], path.Clean("/"+path.Dir(name)))
+			assert.Contains(t, checked, path.Dir(name))
 		}
 		return nil
 	}))

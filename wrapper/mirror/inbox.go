@@ -27,44 +27,33 @@ const (
 // ErrEndpointDisabled is returned by [Inbox.Check] if Basiq does not deliver to the webhook.
 var ErrEndpointDisabled = errors.New("webhook is missing or not active")
 
-// taskKind is what an event asks for.
-type taskKind string
-
-const (
-	taskSync           taskKind = "sync"
-	taskConnections    taskKind = "connections"
-	taskConsentExpired taskKind = "consent-expired"
-	taskConsentRevoked taskKind = "consent-revoked"
-	taskUserDeleted    taskKind = "user-deleted"
-)
-
 // task is work for a user that an event asked for. It is stored in the transaction that stores the delivery.
 type task struct {
-	userID string
-	kind   taskKind
+	Work
+
 	// sequence rises with each event, so that a task that came again during the work is not lost.
 	sequence int64
 }
 
-// taskOf returns the task for an event. Its userID is "" if the event asks for nothing.
-func taskOf(event basiq.EventTypeName, userID string) task {
-	t := task{userID: userID, kind: taskSync}
+// taskOf returns the task for an event. Its UserID is "" if the event asks for nothing.
+func taskOf(event basiq.EventTypeName, userID, eventID string) task {
+	t := task{Work: Work{Kind: WorkSync, UserID: userID, EventID: eventID}}
 	switch event {
 	case basiq.EventTypeNameUserDeleted:
-		t.kind = taskUserDeleted
+		t.Kind = WorkUserDeleted
 	case basiq.EventTypeNameConsentRevoked:
-		t.kind = taskConsentRevoked
+		t.Kind = WorkConsentRevoked
 	case basiq.EventTypeNameConsentExpired:
-		t.kind = taskConsentExpired
+		t.Kind = WorkConsentExpired
 	case basiq.EventTypeNameTransactionsUpdated, basiq.EventTypeNameAccountUpdated:
 	case basiq.EventTypeNameConsentCreated, basiq.EventTypeNameConsentUpdated, basiq.EventTypeNameConnectionCreated, basiq.EventTypeNameConnectionUpdated,
 		basiq.EventTypeNameConnectionDeleted, basiq.EventTypeNameConnectionActivated, basiq.EventTypeNameConnectionInvalidated:
-		t.kind = taskConnections
+		t.Kind = WorkConnections
 	default:
-		t.userID = ""
+		t.UserID = ""
 	}
-	if api.ID(t.userID).Validate() != nil {
-		t.userID = ""
+	if api.ID(t.UserID).Validate() != nil {
+		t.UserID = ""
 	}
 	return t
 }
@@ -94,17 +83,17 @@ func NewInbox(m *Mirror, webhookID string, report func(error)) (*Inbox, error) {
 // it asks for, in one transaction, before it responds with 204.
 func (i *Inbox) Handler(verifier *webhook.Verifier) http.Handler {
 	return verifier.Handler(func(ctx context.Context, event *webhook.Event) error {
-		return i.receive(ctx, event.DeliveryID, event.EventID, taskOf(basiq.EventTypeName(event.EventTypeID), event.UserID()))
+		return i.receive(ctx, event.DeliveryID, taskOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID))
 	})
 }
 
-func (i *Inbox) receive(ctx context.Context, deliveryID, eventID string, work task) error {
+func (i *Inbox) receive(ctx context.Context, deliveryID string, work task) error {
 	var ids []string
 	if deliveryID != "" {
 		ids = append(ids, "delivery "+deliveryID)
 	}
-	if eventID != "" {
-		ids = append(ids, "event "+eventID)
+	if work.EventID != "" {
+		ids = append(ids, "event "+work.EventID)
 	}
 	fresh, err := i.mirror.store.receive(ctx, ids, time.Now(), work)
 	if fresh && err == nil {
@@ -127,7 +116,7 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 		if data := event.Data.First(); userID == "" && data != nil && event.Entity == basiq.EventEntityUser {
 			userID = data.ID
 		}
-		if err := i.receive(ctx, "", event.ID, taskOf(name, userID)); err != nil {
+		if err := i.receive(ctx, "", taskOf(name, userID, event.ID)); err != nil {
 			return err
 		}
 	}
@@ -193,7 +182,7 @@ func (i *Inbox) Work(ctx context.Context) error {
 		}
 		tried := failures
 		for _, t := range tasks[min(failures, len(tasks)):] {
-			err := i.mirror.do(ctx, t)
+			err := i.mirror.do(ctx, t.Work)
 			if err == nil {
 				err = i.mirror.store.finish(ctx, t)
 			}
@@ -207,32 +196,6 @@ func (i *Inbox) Work(ctx context.Context) error {
 			return failed
 		}
 	}
-}
-
-// do does a task.
-func (m *Mirror) do(ctx context.Context, t task) (err error) {
-	switch t.kind {
-	case taskUserDeleted:
-		_, err = m.Erase(ctx, t.userID, ReasonUserDeleted)
-		return err
-	case taskConsentRevoked, taskConsentExpired:
-		valid, err := m.hasConsent(ctx, t.userID)
-		if err == nil && !valid {
-			reason := map[taskKind]Reason{taskConsentRevoked: ReasonConsentRevoked, taskConsentExpired: ReasonConsentExpired}[t.kind]
-			_, err = m.Erase(ctx, t.userID, reason)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		_, err = m.Sync(ctx, t.userID, ReadConnections())
-		return ended(err)
-	case taskConnections:
-		_, err = m.Sync(ctx, t.userID, ReadConnections())
-	case taskSync:
-		_, err = m.Sync(ctx, t.userID)
-	}
-	return ended(err)
 }
 
 // ended returns nil for a user who has been erased, or who does not exist: the event user.deleted leads to the erasure.

@@ -200,7 +200,7 @@ func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
 			state: state{generation: u.generation + 1, erased: true, accounts: map[string]accountState{}},
 			rows:  map[string]*memoryRow{}, start: u.start + Position(len(u.feed)), deletions: append(u.deletions, record),
 		}
-		s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.userID == record.UserID })
+		s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.UserID == record.UserID })
 		return nil
 	})
 	return record, err
@@ -233,8 +233,8 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work ta
 		}
 		s.deliveries[id] = true
 	}
-	if fresh && work.userID != "" {
-		i := slices.IndexFunc(s.queue, func(t task) bool { return t.userID == work.userID && t.kind == work.kind })
+	if fresh && work.UserID != "" {
+		i := slices.IndexFunc(s.queue, func(t task) bool { return t.UserID == work.UserID && t.Kind == work.Kind })
 		if i < 0 {
 			i = len(s.queue)
 			s.queue = append(s.queue, work)
@@ -248,7 +248,7 @@ func (s *Memory) tasks(ctx context.Context, limit int) ([]task, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := slices.Clone(s.queue)
-	slices.SortFunc(all, func(a, b task) int { return cmp.Or(cmp.Compare(a.userID, b.userID), cmp.Compare(a.kind, b.kind)) })
+	slices.SortFunc(all, func(a, b task) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) })
 	return all[:min(limit, len(all))], ctx.Err()
 }
 

@@ -15,6 +15,8 @@ type SQL struct {
 	db      *sql.DB
 	dialect Dialect
 	hook    func(ctx context.Context, tx *sql.Tx, changes []Change) error
+	// onDelivery stores the work of an event. If it is nil, the store keeps it in basiq_task.
+	onDelivery func(ctx context.Context, tx *sql.Tx, work Work) error
 }
 
 // A SQLOption configures an [SQL]. If an option is given more than once, the last one takes effect.

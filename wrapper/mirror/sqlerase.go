@@ -114,9 +114,15 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work task
 			}
 			fresh = fresh && n == 1
 		}
-		if fresh && work.userID != "" {
+		switch {
+		case !fresh || work.UserID == "":
+		case s.onDelivery != nil:
+			if err := s.onDelivery(ctx, tx, work.Work); err != nil {
+				return err
+			}
+		default:
 			if err := s.exec(ctx, tx, `INSERT INTO basiq_task (user_id, kind, sequence) VALUES (?, ?, 1) ON CONFLICT (user_id, kind) DO UPDATE SET sequence = basiq_task.sequence + 1`,
-				work.userID, string(work.kind)); err != nil {
+				work.UserID, string(work.Kind)); err != nil {
 				return err
 			}
 		}
@@ -130,7 +136,7 @@ func (s *SQL) tasks(ctx context.Context, limit int) ([]task, error) {
 	var all []task
 	err := s.query(ctx, `SELECT user_id, kind, sequence FROM basiq_task ORDER BY user_id, kind LIMIT `+strconv.Itoa(limit), func(scan func(...any) error) error {
 		var t task
-		if err := scan(&t.userID, &t.kind, &t.sequence); err != nil {
+		if err := scan(&t.UserID, &t.Kind, &t.sequence); err != nil {
 			return err
 		}
 		all = append(all, t)
@@ -140,6 +146,6 @@ func (s *SQL) tasks(ctx context.Context, limit int) ([]task, error) {
 }
 
 func (s *SQL) finish(ctx context.Context, done task) error {
-	_, err := s.db.ExecContext(ctx, s.bind(`DELETE FROM basiq_task WHERE user_id = ? AND kind = ? AND sequence = ?`), done.userID, string(done.kind), done.sequence)
+	_, err := s.db.ExecContext(ctx, s.bind(`DELETE FROM basiq_task WHERE user_id = ? AND kind = ? AND sequence = ?`), done.UserID, string(done.Kind), done.sequence)
 	return err
 }

@@ -1,0 +1,2 @@
+// Package fleet keeps the mirror of many users up to date.
+package fleet

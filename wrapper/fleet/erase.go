@@ -1,0 +1,52 @@
+package fleet
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/riverqueue/river"
+
+	"github.com/basiq-go/basiq-go/wrapper/mirror"
+)
+
+type eraseWorker struct {
+	river.WorkerDefaults[EraseArgs]
+
+	fleet *Fleet
+}
+
+// Work erases a user. An update of a consent revokes the old one, so the end of a consent is checked first.
+func (w *eraseWorker) Work(ctx context.Context, job *river.Job[EraseArgs]) error {
+	f, args := w.fleet, job.Args
+	erased, err := true, error(nil)
+	if args.Reason == mirror.ReasonConsentRevoked || args.Reason == mirror.ReasonConsentExpired {
+		erased, err = f.mirror.EraseWithoutConsent(ctx, args.UserID, args.Reason)
+	} else {
+		_, err = f.mirror.Erase(ctx, args.UserID, args.Reason)
+	}
+	if err != nil || erased {
+		return f.outcome(ctx, job.JobRow, Ask{UserID: args.UserID}, err)
+	}
+	return f.db.inTx(ctx, func(tx *sql.Tx) error {
+		if err := f.insertSync(ctx, tx, args.UserID); err != nil {
+			return err
+		}
+		return complete(ctx, tx, job)
+	})
+}
+
+// inErasure removes the user from the schedule in the transaction that erases the user, and then calls the application's
+// function.
+func (f *Fleet) inMirrorTx(ctx context.Context, tx *sql.Tx, changes []mirror.Change) error {
+	for _, change := range changes {
+		if change.Kind == mirror.KindErased {
+			if err := f.removeUser(ctx, tx, change.UserID); err != nil {
+				return err
+			}
+		}
+	}
+	if f.config.InTx == nil {
+		return nil
+	}
+	return f.config.InTx(ctx, tx, changes)
+}
