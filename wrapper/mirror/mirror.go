@@ -107,7 +107,6 @@ type Store interface {
 	rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error)
 	// find returns the user's transactions that have one of the IDs.
 	find(ctx context.Context, userID string, ids []string) ([]*stored, error)
-	countPosted(ctx context.Context, userID, accountID string) (int, error)
 	// apply writes a batch if the user's generation is still the given one, and increments it. It sets the positions of
 	// the changes. Otherwise it returns ErrConflict.
 	apply(ctx context.Context, userID string, generation int64, b *batch) error
@@ -117,7 +116,8 @@ type Store interface {
 	readmit(ctx context.Context, userID string) error
 
 	receive(ctx context.Context, ids []string, at time.Time, work task) (fresh bool, err error)
-	tasks(ctx context.Context, limit int) ([]task, error)
+	// tasks returns the next tasks after one, by user and kind.
+	tasks(ctx context.Context, after task) ([]task, error)
 	finish(ctx context.Context, done task) error
 }
 

@@ -37,6 +37,9 @@ func (r *run) read(ctx context.Context, st *state, a *listedAccount) (*snapshot,
 	s := &snapshot{listed: a, began: time.Now(), old: map[string]*stored{}}
 	s.was, s.known = st.accounts[a.account.ID]
 	if newest, err := time.Parse(instantFormat, s.was.newest); err == nil && !s.was.frozen && !r.fullReadDue(s.was, s.began) {
+		if newest.After(s.began) { // some banks date transactions in the future
+			newest = s.began
+		}
 		s.from = newest.AddDate(0, 0, -r.window).Format(instantFormat)
 	}
 	if s.known {
@@ -145,7 +148,7 @@ func (r *run) findOld(ctx context.Context, st *state, s *snapshot) error {
 }
 
 // readDetails reads the connections and consents, once per sync. API 2.1 has no consents.
-func (r *run) readDetails(ctx context.Context) error {
+func (r *run) readDetails(ctx context.Context, accounts []listedAccount) error {
 	if r.details != nil {
 		return nil
 	}
@@ -166,6 +169,17 @@ func (r *run) readDetails(ctx context.Context) error {
 		hashes = append(hashes, hash)
 		d.connections = append(d.connections, listedConnection{connection: *c, payload: valid(raw)})
 		connections[c.ID] = c
+	}
+	if len(connections) == 0 { // in doubt if an account has a connection
+		checked := map[string]bool{}
+		for i := range accounts {
+			if id := accounts[i].account.Connection.ID; !checked[id] {
+				checked[id] = true
+				if deleted, err := r.connectionDeleted(ctx, id); err != nil || !deleted && id != "" {
+					return cmp.Or(err, basiq.ErrListChanged)
+				}
+			}
+		}
 	}
 	r.result.Requests++
 	for c, err := range r.client.Consents.List(ctx, r.userID) {

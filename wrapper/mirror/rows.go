@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -12,25 +13,20 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
 // row is a transaction to store.
 type row struct {
-	id, accountID, connectionID, institutionID               string
-	status, direction, class, category, merchant             string
-	currency, description, amount, postedAt, hash, pendingID string
-	day, made                                                api.Date
-	minor                                                    int64
-	hasMinor                                                 bool
-	payload                                                  []byte
-	transaction                                              *basiq.Transaction
+	stored
+
+	connectionID, institutionID, direction, class, category, merchant, currency, pendingID string
+	minor                                                                                  sql.NullInt64
+	payload                                                                                []byte
+	transaction                                                                            *basiq.Transaction
 }
 
-func (r *row) pending() bool { return r.status == string(basiq.TransactionStatusPending) }
-
-// stored is what is known of a stored transaction.
+// stored is what a sync needs to know of a stored transaction.
 type stored struct {
 	id, accountID, hash, status      string
 	postedAt, day, made              string
@@ -52,11 +48,12 @@ type listedAccount struct {
 // newRow returns the row of a transaction. Text columns of PostgreSQL accept neither NUL nor invalid UTF-8.
 func newRow(t *basiq.Transaction, payload []byte, hash string, account *basiq.Account, zone *time.Location) *row {
 	r := &row{
-		id: t.ID, accountID: account.ID, connectionID: text(t.Connection), institutionID: text(t.Institution),
-		status: text(string(t.Status)), direction: text(string(t.Direction)), class: text(string(t.Class)),
-		currency: text(cmp.Or(t.Currency, account.Currency)), description: text(t.Description),
-		postedAt: instant(t.PostDate), day: bankDay(t.PostDate, zone), made: bankDay(t.TransactionDate, zone),
-		hash: hash, payload: payload, transaction: t,
+		stored: stored{
+			id: t.ID, accountID: account.ID, hash: hash, status: text(string(t.Status)), description: text(t.Description),
+			postedAt: instant(t.PostDate), day: string(bankDay(t.PostDate, zone)), made: string(bankDay(t.TransactionDate, zone)),
+		},
+		connectionID: text(t.Connection), institutionID: text(t.Institution), direction: text(string(t.Direction)),
+		class: text(string(t.Class)), currency: text(cmp.Or(t.Currency, account.Currency)), payload: payload, transaction: t,
 	}
 	if r.day == "" {
 		r.day = r.made
@@ -67,7 +64,7 @@ func newRow(t *basiq.Transaction, payload []byte, hash string, account *basiq.Ac
 		anzsic := t.Enrich.Category.ANZSIC
 		r.category = text(cmp.Or(anzsic.Group.Title, anzsic.Division.Title, t.SubClass.Title))
 	}
-	r.amount, r.minor, r.hasMinor = money(t.Amount, r.currency)
+	r.amount, r.minor = money(t.Amount, r.currency)
 	return r
 }
 
@@ -80,9 +77,9 @@ func text(s string) string {
 }
 
 // money returns an amount as exact decimal text, "" if it is not a number, and in minor units of its currency.
-func money(a basiq.Amount, currency string) (exact string, minor int64, ok bool) {
+func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) {
 	if value, valid := a.Rat(); !valid || len(value.Denom().String()) > 100 || len(value.Num().String()) > 100 {
-		return "", 0, false
+		return "", minor
 	}
 	places := 2
 	switch currency {
@@ -91,8 +88,8 @@ func money(a basiq.Amount, currency string) (exact string, minor int64, ok bool)
 	case "BHD", "KWD", "JOD", "OMR", "TND", "IQD", "LYD":
 		places = 3
 	}
-	minor, ok = a.MinorUnits(places)
-	return strings.TrimSpace(string(a)), minor, ok
+	minor.Int64, minor.Valid = a.MinorUnits(places)
+	return strings.TrimSpace(string(a)), minor
 }
 
 // fingerprint returns a hash of a JSON object that depends neither on its links, which a gateway may rewrite, nor on the

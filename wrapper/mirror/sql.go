@@ -162,10 +162,3 @@ func null(s string) any {
 	}
 	return s
 }
-
-func nullMinor(minor int64, ok bool) any {
-	if !ok {
-		return nil
-	}
-	return minor
-}

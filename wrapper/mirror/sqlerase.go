@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -126,16 +125,16 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work task
 	return fresh, err
 }
 
-func (s *SQL) tasks(ctx context.Context, limit int) ([]task, error) {
+func (s *SQL) tasks(ctx context.Context, after task) ([]task, error) {
 	var all []task
-	err := s.query(ctx, `SELECT user_id, kind, sequence FROM basiq_task ORDER BY user_id, kind LIMIT `+strconv.Itoa(limit), func(scan func(...any) error) error {
+	err := s.query(ctx, `SELECT user_id, kind, sequence FROM basiq_task WHERE (user_id, kind) > (?, ?) ORDER BY user_id, kind LIMIT 100`, func(scan func(...any) error) error {
 		var t task
 		if err := scan(&t.userID, &t.kind, &t.sequence); err != nil {
 			return err
 		}
 		all = append(all, t)
 		return nil
-	})
+	}, after.userID, string(after.kind))
 	return all, err
 }
 

@@ -90,11 +90,6 @@ func (s *SQL) find(ctx context.Context, userID string, ids []string) ([]*stored,
 	return found, err
 }
 
-func (s *SQL) countPosted(ctx context.Context, userID, accountID string) (n int, err error) {
-	err = s.db.QueryRowContext(ctx, s.bind(`SELECT COUNT(*) FROM basiq_transaction WHERE user_id = ? AND account_id = ? AND status <> 'pending'`), userID, accountID).Scan(&n)
-	return n, err
-}
-
 func (s *SQL) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
 	var erased bool
 	var start Position
