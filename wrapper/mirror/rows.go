@@ -78,9 +78,6 @@ func text(s string) string {
 
 // money returns an amount as exact decimal text, "" if it is not a number, and in minor units of its currency.
 func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) {
-	if value, valid := a.Rat(); !valid || len(value.Denom().String()) > 100 || len(value.Num().String()) > 100 {
-		return "", minor
-	}
 	places := 2
 	switch currency {
 	case "JPY", "KRW", "VND", "CLP", "ISK", "XPF", "VUV":
@@ -88,14 +85,18 @@ func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) 
 	case "BHD", "KWD", "JOD", "OMR", "TND", "IQD", "LYD":
 		places = 3
 	}
-	minor.Int64, minor.Valid = a.MinorUnits(places)
-	return strings.TrimSpace(string(a)), minor
+	if minor.Int64, minor.Valid = a.MinorUnits(places); !minor.Valid {
+		if _, valid := a.Rat(); !valid {
+			return "", minor
+		}
+	}
+	return string(a), minor
 }
 
 // fingerprint returns a hash of a JSON object that depends neither on its links, which a gateway may rewrite, nor on the
 // order of its members.
 func fingerprint(payload []byte) (string, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
 		return "", errors.New("not a JSON object")
 	}

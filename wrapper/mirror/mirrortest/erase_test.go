@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,12 +25,9 @@ func TestErase(t *testing.T) { //nolint:paralleltest // it uses all processors
 			d := newDatabase(t, dialect)
 			p := newProxy(1)
 			defer p.server.Close()
-			var wait sync.WaitGroup
-			defer wait.Wait()
 			replies := make(chan reply)
 			process := &process{replies: replies, setup: setup{Dialect: d.dialect, Database: d.url, Server: p.server.URL, APIKey: apiKey}}
-			process.start(&wait)
-			defer close(process.commands)
+			defer process.start()()
 			synctest.Test(t, func(t *testing.T) { eraseDuringSync(t, d, p, process, replies) })
 		})
 	}

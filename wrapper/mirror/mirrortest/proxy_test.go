@@ -52,10 +52,11 @@ type proxy struct {
 	faults  float64
 	// overlay holds transactions that the bank has changed: a new description, or "" for those that have vanished.
 	overlay map[string]string
-	// posted holds the posted transactions by account that were ever listed, absent those that were not listed later.
-	posted   map[string]map[string]bool
-	absent   map[string]bool
-	requests atomic.Int64
+	// pending holds the pending transactions that were ever listed, absent the posted ones that Basiq did not have later.
+	pending, absent map[string]bool
+	// purges is how often a purge gave the transactions of a connection new IDs.
+	purges           map[string]int
+	requests, failed atomic.Int64
 	// lists holds the lists that were made at the time listsAt. A change of the sandbox empties it.
 	lists   map[string][]listed
 	listsAt time.Time
@@ -63,8 +64,8 @@ type proxy struct {
 
 func newProxy(seed uint64) *proxy {
 	p := &proxy{
-		exchanges: make(chan *exchange), random: rand.New(rand.NewPCG(seed, 2)), overlay: map[string]string{}, posted: map[string]map[string]bool{},
-		absent: map[string]bool{},
+		exchanges: make(chan *exchange), random: rand.New(rand.NewPCG(seed, 2)), overlay: map[string]string{}, pending: map[string]bool{},
+		absent: map[string]bool{}, purges: map[string]int{},
 	}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.requests.Add(1)
@@ -78,7 +79,11 @@ func newProxy(seed uint64) *proxy {
 		case <-r.Context().Done(): // the process was killed
 			return
 		}
-		<-x.done
+		select {
+		case <-x.done:
+		case <-r.Context().Done():
+			return
+		}
 		if x.abort {
 			panic(http.ErrAbortHandler)
 		}
@@ -106,9 +111,11 @@ func (p *proxy) handle(x *exchange) {
 	defer func() { x.now = time.Now() }()
 	switch chance := p.random.Float64(); {
 	case chance < p.faults:
+		p.failed.Add(1)
 		p.fail(x)
 		return
 	case chance < 1.5*p.faults && strings.HasSuffix(x.request.URL.Path, "/transactions"): // the most dangerous fault
+		p.failed.Add(1)
 		x.response.Header().Set("Content-Type", "application/json")
 		_, _ = x.response.WriteString(emptyList)
 		return
@@ -166,6 +173,7 @@ type listed struct {
 	Amount      string          `json:"amount"`
 	Description string          `json:"description"`
 	Account     string          `json:"account"`
+	Connection  string          `json:"connection"`
 	raw         json.RawMessage `json:"-"`
 }
 
@@ -234,12 +242,22 @@ func (p *proxy) transactions(path, filter string, header http.Header) (all []lis
 			if err := json.Unmarshal(raw, &t); err != nil {
 				panic(err)
 			}
+			if purges := p.purges[t.Connection]; purges > 0 {
+				id := fmt.Sprintf("%s-%d", t.ID, purges)
+				t.raw = bytes.Replace(t.raw, fmt.Appendf(nil, `"id":%q`, t.ID), fmt.Appendf(nil, `"id":%q`, id), 1)
+				t.ID = id
+			}
+			if t.Status == "pending" {
+				p.pending[t.ID] = true
+			} else {
+				delete(p.pending, t.ID)
+			}
 			if description, changed := p.overlay[t.ID]; changed {
 				if description == "" {
 					p.absent[t.ID] = true
 					continue
 				}
-				t.raw = bytes.Replace(raw, fmt.Appendf(nil, `"description":%q`, t.Description), fmt.Appendf(nil, `"description":%q`, description), 1)
+				t.raw = bytes.Replace(t.raw, fmt.Appendf(nil, `"description":%q`, t.Description), fmt.Appendf(nil, `"description":%q`, description), 1)
 				t.Description = description
 			}
 			all = append(all, t)
