@@ -56,12 +56,12 @@ type details struct {
 
 type listedConnection struct {
 	connection basiq.Connection
-	payload    []byte
+	payload    string
 }
 
 type listedConsent struct {
 	consent basiq.Consent
-	payload []byte
+	payload string
 }
 
 // snapshot is what was read of an account.

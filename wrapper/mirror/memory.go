@@ -36,7 +36,7 @@ func (s *Memory) Transactions(userID string) map[string][]byte {
 	defer s.mu.Unlock()
 	payloads := map[string][]byte{}
 	for id, r := range s.user(userID).rows {
-		payloads[id] = r.payload
+		payloads[id] = []byte(r.payload)
 	}
 	return payloads
 }
@@ -152,7 +152,7 @@ func (s *Memory) changes(ctx context.Context, userID string, after Position, lim
 		c.Transaction = nil
 		if r := u.rows[c.TransactionID]; r != nil && c.Kind != KindRemoved {
 			c.Transaction = new(basiq.Transaction)
-			_ = api.Unmarshal(r.payload, c.Transaction) // it has been decoded before
+			_ = api.Unmarshal([]byte(r.payload), c.Transaction) // it has been decoded before
 		}
 	}
 	return page, ctx.Err()

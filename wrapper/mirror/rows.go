@@ -22,7 +22,7 @@ type row struct {
 
 	connectionID, institutionID, direction, class, category, merchant, currency, pendingID string
 	minor                                                                                  sql.NullInt64
-	payload                                                                                []byte
+	payload                                                                                string
 	transaction                                                                            *basiq.Transaction
 }
 
@@ -41,12 +41,12 @@ func (s *stored) pending() bool { return s.status == string(basiq.TransactionSta
 // listedAccount is an account as Basiq listed it.
 type listedAccount struct {
 	account basiq.Account
-	payload []byte
+	payload string
 	hash    string
 }
 
 // newRow returns the row of a transaction. Text columns of PostgreSQL accept neither NUL nor invalid UTF-8.
-func newRow(t *basiq.Transaction, payload []byte, hash string, account *basiq.Account, zone *time.Location) *row {
+func newRow(t *basiq.Transaction, payload, hash string, account *basiq.Account, zone *time.Location) *row {
 	r := &row{
 		stored: stored{
 			id: t.ID, accountID: account.ID, hash: hash, status: text(string(t.Status)), description: text(t.Description),
@@ -123,4 +123,4 @@ func fingerprint(payload []byte) (string, error) {
 }
 
 // valid returns a payload as sent, with invalid UTF-8 replaced, because PostgreSQL rejects it.
-func valid(payload []byte) []byte { return bytes.ToValidUTF8(payload, []byte("\uFFFD")) }
+func valid(payload []byte) string { return strings.ToValidUTF8(string(payload), "\uFFFD") }

@@ -122,13 +122,26 @@ func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict s
 	count := strings.Count(columns, ",") + 1
 	tuple := "(" + strings.Repeat("?,", count-1) + "?)"
 	args := make([]any, 0, count*min(n, chunkSizes[0]))
+	var statement *sql.Stmt
+	prepared := 0
 	return chunks(n, func(from, size int) error {
 		args = args[:0]
 		for i := range size {
 			args = append(args, values(from+i)...)
 		}
 		query := "INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(tuple+",", size-1) + tuple + conflict
-		return s.exec(ctx, tx, query, args...)
+		if s.dialect != SQLite || n-from < 2*size && size != prepared {
+			return s.exec(ctx, tx, query, args...)
+		}
+		if size != prepared { // SQLite would parse it for each chunk; drivers of PostgreSQL cache statements
+			var err error
+			if statement, err = tx.PrepareContext(ctx, query); err != nil {
+				return err
+			}
+			prepared = size
+		}
+		_, err := statement.ExecContext(ctx, args...)
+		return err
 	})
 }
 

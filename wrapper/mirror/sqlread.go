@@ -104,9 +104,10 @@ func (s *SQL) changes(ctx context.Context, userID string, after Position, limit 
 		return nil, ErrErased
 	}
 	var page []Change
+	// The limit is within the subquery, so that no planner joins the whole feed.
 	err = s.query(ctx, `SELECT c.position, c.kind, c.account_id, c.transaction_id, c.day, c.pending_id, c.candidates, COALESCE(CAST(t.payload AS TEXT), '')
-		FROM basiq_change c LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id
-		WHERE c.user_id = ? AND c.position > ? ORDER BY c.position LIMIT `+strconv.Itoa(limit), func(scan func(...any) error) error {
+		FROM (SELECT * FROM basiq_change WHERE user_id = ? AND position > ? ORDER BY position LIMIT `+strconv.Itoa(limit)+`) c
+		LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id ORDER BY c.position`, func(scan func(...any) error) error {
 		c := Change{UserID: userID}
 		var candidates, payload string
 		if err := scan(&c.Position, &c.Kind, &c.AccountID, &c.TransactionID, &c.Day, &c.PendingID, &candidates, &payload); err != nil {

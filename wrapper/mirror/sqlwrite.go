@@ -62,7 +62,7 @@ func (s *SQL) writeAccounts(ctx context.Context, tx *sql.Tx, b *batch) error {
 			text(string(a.Status)), text(string(a.AccountOwnership)), text(a.Currency),
 		}, amounts...)
 		values = append(values, null(instant(a.LastUpdated)), st.supersededBy, st.frozen, st.settled, text(st.version), st.seenFrom, st.readFully, st.newest,
-			st.missingFrom, st.hash, string(b.account.payload))
+			st.missingFrom, st.hash, b.account.payload)
 		err := s.insert(ctx, tx, "basiq_account", accountColumns, updateAll("user_id, account_id", accountColumns), 1, func(int) []any { return values })
 		if err == nil && b.day != "" && balance+available != "" {
 			err = s.insert(ctx, tx, "basiq_balance", balanceColumns, updateAll("user_id, account_id, day", balanceColumns), 1, func(int) []any {
@@ -104,7 +104,7 @@ func (s *SQL) writeTransactions(ctx context.Context, tx *sql.Tx, b *batch) error
 		return []any{
 			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(r.day), null(r.made), null(r.postedAt),
 			null(r.amount), r.minor, r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID, "",
-			r.hash, string(r.payload),
+			r.hash, r.payload,
 		}
 	}); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *SQL) writeDetails(ctx context.Context, tx *sql.Tx, b *batch) error {
 			c := &d.connections[i].connection
 			return []any{
 				b.userID, c.ID, text(c.Institution.ID), text(string(c.Status)), text(string(c.Method)), null(instant(c.CreatedDate)),
-				null(instant(c.LastUsed)), null(instant(c.ExpiryDate)), string(d.connections[i].payload),
+				null(instant(c.LastUsed)), null(instant(c.ExpiryDate)), d.connections[i].payload,
 			}
 		}); err != nil {
 		return err
@@ -144,6 +144,6 @@ func (s *SQL) writeDetails(ctx context.Context, tx *sql.Tx, b *batch) error {
 	// Basiq lists consents that have ended too. One that it does not list is kept for the deletion record.
 	return s.insert(ctx, tx, "basiq_consent", consentColumns, updateAll("user_id, consent_id", consentColumns), len(d.consents), func(i int) []any {
 		c := &d.consents[i].consent
-		return []any{b.userID, c.ID, text(string(c.Status)), null(instant(c.Created)), null(instant(c.ExpiryDate)), string(d.consents[i].payload)}
+		return []any{b.userID, c.ID, text(string(c.Status)), null(instant(c.Created)), null(instant(c.ExpiryDate)), d.consents[i].payload}
 	})
 }

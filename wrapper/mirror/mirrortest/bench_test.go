@@ -44,7 +44,7 @@ func (s *stub) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body bytes.Buffer
 	parts := strings.Split(r.URL.Path, "/")
 	day := int64(0)
-	if len(parts) > 2 && s.moved(parts[2]) {
+	if len(parts) > 2 && s.moved != nil && s.moved(parts[2]) {
 		day = s.day.Load()
 	}
 	switch {
