@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
@@ -57,6 +58,8 @@ type proxy struct {
 	// purges is how often a purge gave the transactions of a connection new IDs.
 	purges           map[string]int
 	requests, failed atomic.Int64
+	// parsed holds the transactions by their JSON.
+	parsed map[string]listed
 	// lists holds the lists that were made at the time listsAt. A change of the sandbox empties it.
 	lists   map[string][]listed
 	listsAt time.Time
@@ -65,7 +68,7 @@ type proxy struct {
 func newProxy(seed uint64) *proxy {
 	p := &proxy{
 		exchanges: make(chan *exchange), random: rand.New(rand.NewPCG(seed, 2)), overlay: map[string]string{}, pending: map[string]bool{},
-		absent: map[string]bool{}, purges: map[string]int{},
+		absent: map[string]bool{}, purges: map[string]int{}, parsed: map[string]listed{},
 	}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.requests.Add(1)
@@ -234,13 +237,17 @@ func (p *proxy) transactions(path, filter string, header http.Header) (all []lis
 				Next string `json:"next"`
 			} `json:"links"`
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
+		if err := api.Unmarshal(w.Body.Bytes(), &page); err != nil {
 			panic(err)
 		}
 		for _, raw := range page.Data {
-			t := listed{raw: raw}
-			if err := json.Unmarshal(raw, &t); err != nil {
-				panic(err)
+			t, known := p.parsed[string(raw)]
+			if !known {
+				t.raw = raw
+				if err := api.Unmarshal(raw, &t); err != nil {
+					panic(err)
+				}
+				p.parsed[string(raw)] = t
 			}
 			if purges := p.purges[t.Connection]; purges > 0 {
 				id := fmt.Sprintf("%s-%d", t.ID, purges)
