@@ -26,7 +26,7 @@ import (
 var (
 	seeds    = flag.Int("seeds", 1, "number of seeds of the chaos test")
 	fromSeed = flag.Uint64("seed", 1, "first seed of the chaos test")
-	days     = flag.Int("days", 4, "virtual days of the chaos test")
+	days     = flag.Int("days", 3, "virtual days of the chaos test")
 	users    = flag.Int("users", 2, "users of the chaos test")
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
-var erasures = flag.Int("erasures", 20, "number of erasures during a sync of another process")
+var erasures = flag.Int("erasures", 12, "number of erasures during a sync of another process")
 
 // TestErase erases users while another process syncs them. Nothing may be left, except the record.
 func TestErase(t *testing.T) { //nolint:paralleltest // it uses all processors
