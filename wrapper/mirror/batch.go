@@ -49,19 +49,13 @@ type batch struct {
 
 // details are the connections and consents of a user.
 type details struct {
-	connections []listedConnection
-	consents    []listedConsent
-	hash        string
+	connections, consents []detail
+	hash                  string
 }
 
-type listedConnection struct {
-	connection basiq.Connection
-	payload    string
-}
-
-type listedConsent struct {
-	consent basiq.Consent
-	payload string
+// detail is a connection or consent. Times are in instantFormat, "" if there is none.
+type detail struct {
+	id, institutionID, status, method, created, lastUsed, expires, payload string
 }
 
 // snapshot is what was read of an account.

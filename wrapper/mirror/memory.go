@@ -130,8 +130,8 @@ func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *
 		}
 		if b.details != nil {
 			u.details = b.details.hash
-			for i := range b.details.consents {
-				u.consents[b.details.consents[i].consent.ID] = true
+			for _, c := range b.details.consents {
+				u.consents[c.id] = true
 			}
 		}
 		return nil

@@ -98,7 +98,7 @@ func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) 
 func fingerprint(payload []byte) (string, error) {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
-		return "", errors.New("not a JSON object")
+		return "", errors.New("mirror: item of a list: not a JSON object")
 	}
 	members := make([][]byte, 0, 32)
 	for decoder.PeekKind() == '"' {

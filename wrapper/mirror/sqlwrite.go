@@ -133,17 +133,14 @@ func (s *SQL) writeDetails(ctx context.Context, tx *sql.Tx, b *batch) error {
 	}
 	if err := s.insert(ctx, tx, "basiq_connection", `user_id, connection_id, institution_id, status, method, created_at, last_used, expires_at, payload`, "",
 		len(d.connections), func(i int) []any {
-			c := &d.connections[i].connection
-			return []any{
-				b.userID, c.ID, text(c.Institution.ID), text(string(c.Status)), text(string(c.Method)), null(instant(c.CreatedDate)),
-				null(instant(c.LastUsed)), null(instant(c.ExpiryDate)), d.connections[i].payload,
-			}
+			c := &d.connections[i]
+			return []any{b.userID, c.id, c.institutionID, c.status, c.method, null(c.created), null(c.lastUsed), null(c.expires), c.payload}
 		}); err != nil {
 		return err
 	}
 	// Basiq lists consents that have ended too. One that it does not list is kept for the deletion record.
 	return s.insert(ctx, tx, "basiq_consent", consentColumns, updateAll("user_id, consent_id", consentColumns), len(d.consents), func(i int) []any {
-		c := &d.consents[i].consent
-		return []any{b.userID, c.ID, text(string(c.Status)), null(instant(c.Created)), null(instant(c.ExpiryDate)), d.consents[i].payload}
+		c := &d.consents[i]
+		return []any{b.userID, c.id, c.status, null(c.created), null(c.expires), c.payload}
 	})
 }
