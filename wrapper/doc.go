@@ -71,6 +71,11 @@
 //		...
 //	}
 //
+// Package mirror keeps a copy of accounts and transactions in a database. To read new transactions without it, read each account
+// whose LastUpdated has changed after a refresh job has ended, without a filter by date, which excludes pending transactions.
+// Stop 35 days before the newest posted transaction that is stored, and replace the stored pending transactions of the account;
+// see the example "Incremental" of [TransactionsService.List].
+//
 // Display accounts with [AccountName], because the Name of an open-banking account may be empty. Deleting an open-banking
 // connection also deletes its accounts and transactions, see [ConnectionsService.Delete].
 //

@@ -39,13 +39,13 @@ func pages() (client *basiq.Client, done func()) {
 	return client, server.Close
 }
 
-// Add up what a user has spent, to the cent, over all pages.
+// Add up what was spent from an account, to the cent, over all pages.
 func ExampleTransactionsService_List() {
 	client, done := pages() // basiq.New(os.Getenv("BASIQ_API_KEY"))
 	defer done()
 
 	var spent int64
-	for transaction, err := range client.Transactions.List(context.Background(), "u1", basiq.TransactionListOptions{Filter: basiq.TransactionFields.PostDate.Gteq("2024-01-01")}) {
+	for transaction, err := range client.Transactions.List(context.Background(), "u1", basiq.TransactionListOptions{Filter: basiq.TransactionFields.AccountID.Eq("a1")}) {
 		if err != nil {
 			fmt.Println(err)
 			return

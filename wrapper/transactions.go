@@ -80,6 +80,10 @@ type TransactionsService struct{ client *Client }
 // transactions and fetches them again with other IDs, so do not store them as posted transactions. A pointer to a
 // transaction keeps its page in memory.
 //
+// To read only what is new, filter by account, and stop at the first posted transaction that is 35 days older than the newest
+// one that is stored. Then replace the stored pending transactions of the account. Do not filter by date, because such a
+// filter excludes pending transactions. The example "Incremental" shows this, and package mirror keeps a complete copy.
+//
 // If transactions are added or removed while the pages are read, for example by a refresh, the list ends with
 // [ErrListChanged]. Discard what was read and start over, or read one account at a time. operationId: getTransactions.
 func (s *TransactionsService) List(ctx context.Context, userID string, options ...TransactionListOptions) iter.Seq2[*Transaction, error] {

@@ -37,33 +37,25 @@ type batch struct {
 	account *listedAccount
 	state   accountState
 	day     string
-	// dropAccount is the account to delete. missingAccount is one that is no longer listed.
-	dropAccount, missingAccount string
-	upserts                     []*row
-	removed, mark, unmark       []string // transactions to delete, and to mark as missing or not
-	at                          string   // the time of the marks
-	changes                     []Change
-	// superseded maps accounts to their successors.
-	superseded map[string]string
-	freeze     string
-	details    *details
+	// states are the new states of other accounts. dropAccount is the account to delete.
+	states                map[string]accountState
+	dropAccount           string
+	upserts               []*row
+	removed, mark, unmark []string // transactions to delete, and to mark as missing or not
+	at                    string   // the time of the marks
+	changes               []Change
+	details               *details
 }
 
 // details are the connections and consents of a user.
 type details struct {
-	connections []listedConnection
-	consents    []listedConsent
-	hash        string
+	connections, consents []detail
+	hash                  string
 }
 
-type listedConnection struct {
-	connection basiq.Connection
-	payload    []byte
-}
-
-type listedConsent struct {
-	consent basiq.Consent
-	payload []byte
+// detail is a connection or consent. Times are in instantFormat, "" if there is none.
+type detail struct {
+	id, institutionID, status, method, created, lastUsed, expires, payload string
 }
 
 // snapshot is what was read of an account.
@@ -79,18 +71,16 @@ type snapshot struct {
 	newest string
 }
 
-// batch returns what to write so that the account's rows equal the snapshot. posted is the number of posted rows
-// in the store; it matters only if some must be removed. The error is ErrMassRemoval, and the batch is valid.
-func (m *Mirror) batch(userID string, s *snapshot, allowMass bool, posted func() (int, error)) (*batch, int, error) {
-	b := &batch{userID: userID, account: s.listed, state: s.was, at: s.began.UTC().Format(instantFormat)}
-	removed, withheld, err := m.removals(s, b, allowMass, posted)
-	if err != nil && withheld == 0 {
-		return nil, 0, err
-	}
+// batch returns what to write so that the account's rows equal the snapshot. The error is ErrMassRemoval, and the batch is
+// valid: it keeps the withheld rows.
+func (m *Mirror) batch(userID string, s *snapshot, allowMass bool) (b *batch, withheld int, err error) {
+	b = &batch{userID: userID, account: s.listed, state: s.was, at: s.began.UTC().Format(instantFormat)}
+	removed, withheld, err := m.removals(s, b, allowMass)
 	b.fill(s, removed)
 	b.day = string(bankDay(s.listed.account.LastUpdated, m.zone(s.listed.account.Institution.ID)))
 	version := string(s.listed.account.LastUpdated)
-	if s.was.version != version {
+	same := s.was.version == version
+	if !same {
 		b.state.seenFrom = b.at
 	}
 	b.state.version, b.state.hash, b.state.missingFrom = version, s.listed.hash, ""
@@ -98,23 +88,25 @@ func (m *Mirror) batch(userID string, s *snapshot, allowMass bool, posted func()
 	if s.newest != "" {
 		b.state.newest = s.newest
 	}
+	imported := m.imported(s.listed, b.state.seenFrom, s.began)
 	doubt := false
 	for _, old := range s.old {
 		doubt = doubt || !old.seen && old.missingFrom != ""
 	}
 	switch {
-	case doubt:
+	case doubt, s.count == 0 && !imported:
 		b.state.readFully = "" // only a full read may remove posted transactions
 	case s.from == "":
 		b.state.readFully = b.at
 	}
-	b.state.settled = !doubt && m.settled(s.listed, b.state.seenFrom, s.began)
+	// An empty list is in doubt too, until a second read after the import finds it empty.
+	b.state.settled = imported && !doubt && (s.count > 0 || same && s.was.readFully != "")
 	return b, withheld, err
 }
 
-// settled reports whether the transactions of an account's version are complete in a read that began at this time: Basiq
+// imported reports whether the transactions of an account's version are complete in a read that began at this time: Basiq
 // sets lastUpdated before it imports the transactions.
-func (m *Mirror) settled(a *listedAccount, seenFrom string, began time.Time) bool {
+func (m *Mirror) imported(a *listedAccount, seenFrom string, began time.Time) bool {
 	updated, ok := a.account.LastUpdated.Time()
 	if !ok {
 		updated, _ = time.Parse(instantFormat, seenFrom)
@@ -126,12 +118,15 @@ func (m *Mirror) settled(a *listedAccount, seenFrom string, began time.Time) boo
 // A posted one is removed by the second full read without it, and so is everything if Basiq lists nothing. The limit of a mass
 // removal applies to all posted transactions that a read lacks, also if earlier reads had them: otherwise an empty read of the
 // window and a later empty read of everything would remove the window.
-func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool, posted func() (int, error)) (removed []*stored, withheld int, err error) {
+func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool) (removed []*stored, withheld int, err error) {
 	var confirmed []*stored
-	missing := 0
+	posted, missing := 0, 0
 	for _, old := range s.old {
-		if !old.seen && !old.pending() {
-			missing++
+		if !old.pending() {
+			posted++
+			if !old.seen {
+				missing++
+			}
 		}
 		switch {
 		case old.seen && old.missingFrom != "":
@@ -151,14 +146,8 @@ func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool, posted func() (
 			}
 		}
 	}
-	if len(confirmed) > 0 && !allowMass {
-		total, err := posted()
-		if err != nil {
-			return nil, 0, err
-		}
-		if 10*missing > total {
-			return removed, len(confirmed), fmt.Errorf("%w: %d of %d", ErrMassRemoval, missing, total)
-		}
+	if len(confirmed) > 0 && !allowMass && 10*missing > posted { // posted is all of them: only a full read confirms
+		return removed, len(confirmed), fmt.Errorf("%w: %d of %d", ErrMassRemoval, missing, posted)
 	}
 	for _, old := range confirmed {
 		old.missingFrom = "" // not in doubt any more
@@ -183,7 +172,7 @@ func (b *batch) fill(s *snapshot, removed []*stored) {
 	unsure := link(removed, added)
 	settled := map[string]bool{}
 	for _, r := range s.rows {
-		c := Change{Kind: KindAdded, UserID: b.userID, AccountID: r.accountID, TransactionID: r.id, Transaction: r.transaction, Day: r.day, PendingID: r.pendingID, Candidates: unsure[r]}
+		c := Change{Kind: KindAdded, UserID: b.userID, AccountID: r.accountID, TransactionID: r.id, Transaction: r.transaction, Day: basiq.Date(r.day), PendingID: r.pendingID, Candidates: unsure[r]}
 		switch {
 		case s.old[r.id] != nil:
 			c.Kind = KindModified

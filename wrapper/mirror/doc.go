@@ -14,26 +14,24 @@
 // The package uses database/sql only and imports no driver. It supports SQLite 3.35 and PostgreSQL 12, and later versions.
 // SCHEMA.md, beside this package's source, describes the tables and has queries for common questions.
 //
-// # Status
-//
-// The package is experimental and its API may change. Its chaos test once reported, for a reason that is not yet known, that a
-// transaction was removed on doubt, which the third invariant rules out. Keep the payloads of a feed until this is settled.
-//
 // # Invariants
 //
 //  1. Snapshot: after a sync that wrote an account, its rows equal what Basiq had at one moment. The accounts are
 //     listed before and after their transactions are read. If an account's lastUpdated has moved, it is read again. During
 //     an import lastUpdated does not move: such an account counts as unsettled, and the next sync reads it again.
 //  2. Feed: the positions of a user's changes rise by one. Replaying the changes from 0 gives the mirror.
-//  3. No removal on doubt: a posted transaction is removed only if two full reads, at least [WithSettle] apart, lack it.
-//     Windowed reads remove only pending transactions. An empty list removes nothing unless a later full read confirms
-//     it. More than 10 % of an account's posted transactions are removed only with [AllowMassRemoval]. An account is
-//     removed if it is not listed and Basiq reports that it does not exist: at once if its connection does not exist
-//     either, else when a later sync finds the same.
+//  3. No removal on doubt: a posted transaction is removed only if two reads, at least [WithSettle] apart, lack it, and the
+//     second read all transactions of the account. An empty list removes nothing, also no pending transaction, unless such a
+//     second read is empty too. More than 10 % of an account's posted transactions are removed only with [AllowMassRemoval].
+//     An account is removed if it is not listed and Basiq reports that it does not exist: at once if its connection does
+//     not exist either, else when a later sync finds the same.
 //  4. Idempotent: a sync that finds nothing new writes nothing and sends one request.
 //  5. Safe under concurrency: each write is conditional on the generation of the user that the sync began with. The loser
 //     of a race starts over. No lock is held while Basiq is asked.
 //  6. Erased stays erased: [Mirror.Erase] makes every sync in flight fail.
+//
+// The module mirrortest, beside this package's source, tests them on both databases: several processes sync the same user while
+// requests and statements fail, processes are killed, and banks change, remove and import data anew.
 //
 // # What the copy depends on
 //

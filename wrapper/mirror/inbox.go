@@ -16,8 +16,8 @@ import (
 const (
 	// deliveryMemory is how long deliveries are remembered. Basiq lists events for 7 days and retries for 28 hours.
 	deliveryMemory = 30 * 24 * time.Hour
-	// tasksAtOnce is how many tasks are read from the store at once.
-	tasksAtOnce = 100
+	// maxFailures is how many tasks may fail before an Inbox pauses.
+	maxFailures = 100
 	// workInterval is how often an Inbox looks for tasks that another process received, or that failed.
 	workInterval = time.Minute
 	// checkInterval is how often an Inbox reads the events and checks the endpoint.
@@ -174,26 +174,23 @@ func (i *Inbox) check(ctx context.Context) {
 // Work does the work that was received, once. It joins the errors. What failed remains stored and is done again later.
 func (i *Inbox) Work(ctx context.Context) error {
 	var failed error
-	failures := 0
-	for {
-		tasks, err := i.mirror.store.tasks(ctx, tasksAtOnce+failures)
-		if err != nil {
+	var last task
+	for failures := 0; ; {
+		tasks, err := i.mirror.store.tasks(ctx, last)
+		if err != nil || len(tasks) == 0 {
 			return errors.Join(failed, err)
 		}
-		tried := failures
-		for _, t := range tasks[min(failures, len(tasks)):] {
-			err := i.mirror.do(ctx, t.Work)
+		for _, last = range tasks {
+			err := i.mirror.do(ctx, last.Work)
 			if err == nil {
-				err = i.mirror.store.finish(ctx, t)
+				err = i.mirror.store.finish(ctx, last)
 			}
-			if err != nil {
+			if failed = errors.Join(failed, err); err != nil {
 				failures++
-				failed = errors.Join(failed, err)
 			}
-			tried++
-		}
-		if tried < tasksAtOnce || failures >= tasksAtOnce || ctx.Err() != nil {
-			return failed
+			if failures == maxFailures {
+				return failed
+			}
 		}
 	}
 }

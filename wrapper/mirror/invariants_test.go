@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -181,7 +182,9 @@ func TestMirror_Sync_EmptyLists(t *testing.T) {
 			}
 			for range 3 {
 				result, err := f.mirror.Sync(f.Context(), f.user)
-				if !errors.Is(err, mirror.ErrMassRemoval) {
+				if path == "/connections" {
+					require.ErrorIs(t, err, mirror.ErrUnstable, "the accounts have a connection")
+				} else if !errors.Is(err, mirror.ErrMassRemoval) {
 					require.NoError(t, err)
 				}
 				if path != "/connections" { // a refresh replaces pending transactions
@@ -229,6 +232,99 @@ func TestMirror_Sync_EmptyTwice(t *testing.T) {
 			require.NoError(t, err)
 			assert.False(t, c.Kind == mirror.KindRemoved && posted[c.TransactionID], "a posted transaction was removed")
 		}
+	})
+}
+
+// An empty list of the first read after the import is in doubt. An account without transactions becomes idle.
+func TestMirror_Sync_EmptyFirst(t *testing.T) {
+	t.Parallel()
+	for _, truly := range []bool{false, true} {
+		run(t, func(f *fixture) {
+			f.connect("Wentworth-Smith")
+			time.Sleep(time.Hour)
+			f.rewrite = func(path string, list map[string]any) {
+				if isTransactions(path) {
+					filterData(list, func(map[string]any) bool { return true })
+				}
+			}
+			assert.Zero(t, f.sync().Added)
+			if !truly {
+				f.rewrite = nil
+			}
+			assert.False(t, f.sync().Idle)
+			f.requireTruth()
+			assert.True(t, f.sync().Idle)
+		})
+	}
+}
+
+// A transaction with a date in the future does not end the window before the others.
+func TestMirror_Sync_FutureDate(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		id := f.connect("Wentworth-Smith")
+		future := map[string]bool{}
+		f.rewrite = func(path string, list map[string]any) {
+			data, _ := list["data"].([]any)
+			for _, item := range data {
+				item := item.(map[string]any)
+				account, _ := item["account"].(string)
+				if isTransactions(path) && item["status"] == "posted" && !future[account] {
+					future[account] = true
+					future[item["id"].(string)] = true
+				}
+				if id, _ := item["id"].(string); future[id] {
+					item["postDate"] = "2099-01-01T00:00:00Z"
+				}
+			}
+			slices.SortStableFunc(data, func(a, b any) int { // the latest first, as Basiq lists them
+				rank := func(item any) int {
+					if id, _ := item.(map[string]any)["id"].(string); future[id] {
+						return 1
+					}
+					return 2
+				}
+				if a.(map[string]any)["account"] != b.(map[string]any)["account"] {
+					return 0
+				}
+				return rank(a) - rank(b)
+			})
+		}
+		time.Sleep(time.Hour)
+		f.sync()
+		for range 3 {
+			time.Sleep(24 * time.Hour)
+			f.refresh(id)
+			time.Sleep(time.Hour)
+			f.sync()
+			f.requireTruth()
+		}
+	})
+}
+
+// An account is missing only if consecutive syncs find so.
+func TestMirror_Sync_AccountBack(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		id := f.connect("Wentworth-Smith")
+		time.Sleep(time.Hour)
+		f.sync()
+		require.NoError(t, f.client.Connections.Purge(f.Context(), f.user, id))
+		assert.Zero(t, f.sync().Removed)
+		f.refresh(id)
+		f.rewrite = func(path string, list map[string]any) {
+			if path == "/users/"+f.user+"/accounts" {
+				filterData(list, func(map[string]any) bool { return true })
+			}
+		}
+		time.Sleep(time.Hour)
+		assert.Zero(t, f.sync().Removed, "Basiq has the accounts")
+		f.rewrite = nil
+		require.NoError(t, f.client.Connections.Purge(f.Context(), f.user, id))
+		assert.Zero(t, f.sync().Removed)
+		time.Sleep(time.Hour)
+		assert.Positive(t, f.sync().Removed)
+		f.requireTruth()
 	})
 }
 

@@ -68,7 +68,7 @@ func near(old *stored, r *row) bool {
 	if err != nil {
 		return true
 	}
-	to, err := time.Parse(time.DateOnly, string(r.day))
+	to, err := time.Parse(time.DateOnly, r.day)
 	// A time zone may put the posting on the day before.
 	return err == nil && !to.Before(from.AddDate(0, 0, -1)) && !to.After(from.AddDate(0, 0, postingDays))
 }

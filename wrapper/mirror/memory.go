@@ -23,17 +23,11 @@ type Memory struct {
 type memoryUser struct {
 	state
 
-	rows      map[string]*memoryRow
+	rows      map[string]*row
 	feed      []Change
 	start     Position
-	details   *details
+	consents  map[string]bool // their IDs
 	deletions []Deletion
-}
-
-type memoryRow struct {
-	row
-
-	missingFrom string
 }
 
 // Transactions returns the payloads of the user's transactions by their IDs.
@@ -42,7 +36,7 @@ func (s *Memory) Transactions(userID string) map[string][]byte {
 	defer s.mu.Unlock()
 	payloads := map[string][]byte{}
 	for id, r := range s.user(userID).rows {
-		payloads[id] = r.payload
+		payloads[id] = []byte(r.payload)
 	}
 	return payloads
 }
@@ -52,7 +46,7 @@ func (s *Memory) user(userID string) *memoryUser {
 	if u := s.users[userID]; u != nil {
 		return u
 	}
-	return &memoryUser{state: state{accounts: map[string]accountState{}}, rows: map[string]*memoryRow{}}
+	return &memoryUser{state: state{accounts: map[string]accountState{}}, rows: map[string]*row{}, consents: map[string]bool{}}
 }
 
 // update calls f with a user and stores the user, unless f fails.
@@ -81,35 +75,27 @@ func (s *Memory) load(ctx context.Context, userID string) (*state, error) {
 	return &st, ctx.Err()
 }
 
-func (s *Memory) selectRows(ctx context.Context, userID string, condition func(*memoryRow) bool) (map[string]*stored, error) {
+func (s *Memory) selectRows(ctx context.Context, userID string, condition func(*stored) bool) (map[string]*stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := map[string]*stored{}
 	for id, r := range s.user(userID).rows {
-		if condition(r) {
-			found[id] = &stored{
-				id: id, accountID: r.accountID, hash: r.hash, status: r.status, postedAt: r.postedAt, day: string(r.day), made: string(r.made),
-				amount: r.amount, description: r.description, missingFrom: r.missingFrom,
-			}
+		if t := r.stored; condition(&t) {
+			found[id] = &t
 		}
 	}
 	return found, ctx.Err()
 }
 
 func (s *Memory) rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error) {
-	return s.selectRows(ctx, userID, func(r *memoryRow) bool {
+	return s.selectRows(ctx, userID, func(r *stored) bool {
 		return r.accountID == accountID && (from == "" || r.pending() || r.postedAt == "" || r.postedAt >= from)
 	})
 }
 
 func (s *Memory) find(ctx context.Context, userID string, ids []string) ([]*stored, error) {
-	found, err := s.selectRows(ctx, userID, func(r *memoryRow) bool { return slices.Contains(ids, r.id) })
+	found, err := s.selectRows(ctx, userID, func(r *stored) bool { return slices.Contains(ids, r.id) })
 	return slices.Collect(maps.Values(found)), err
-}
-
-func (s *Memory) countPosted(ctx context.Context, userID, accountID string) (int, error) {
-	found, err := s.selectRows(ctx, userID, func(r *memoryRow) bool { return r.accountID == accountID && !r.pending() })
-	return len(found), err
 }
 
 func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *batch) error {
@@ -122,16 +108,19 @@ func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *
 			b.changes[i].Position = u.start + Position(len(u.feed)) + 1
 			u.feed = append(u.feed, b.changes[i])
 		}
-		u.applyAccounts(b)
+		if b.account != nil {
+			u.accounts[b.account.account.ID] = b.state
+		}
+		maps.Copy(u.accounts, b.states)
+		delete(u.accounts, b.dropAccount)
 		for _, id := range b.removed {
 			delete(u.rows, id)
 		}
 		for _, r := range b.upserts {
-			stored := &memoryRow{row: *r}
 			if old := u.rows[r.id]; old != nil {
-				stored.pendingID = old.pendingID
+				r.pendingID = old.pendingID
 			}
-			u.rows[r.id] = stored
+			u.rows[r.id] = r
 		}
 		for _, id := range b.mark {
 			u.rows[id].missingFrom = b.at
@@ -140,28 +129,13 @@ func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *
 			u.rows[id].missingFrom = ""
 		}
 		if b.details != nil {
-			u.details, u.state.details = b.details, b.details.hash
+			u.details = b.details.hash
+			for _, c := range b.details.consents {
+				u.consents[c.id] = true
+			}
 		}
 		return nil
 	})
-}
-
-func (u *memoryUser) applyAccounts(b *batch) {
-	set := func(id string, change func(a *accountState)) {
-		if a, ok := u.accounts[id]; ok {
-			change(&a)
-			u.accounts[id] = a
-		}
-	}
-	if b.account != nil {
-		u.accounts[b.account.account.ID] = b.state
-	}
-	for old, newer := range b.superseded {
-		set(old, func(a *accountState) { a.supersededBy = newer })
-	}
-	set(b.freeze, func(a *accountState) { a.frozen = true })
-	set(b.missingAccount, func(a *accountState) { a.missingFrom = b.at })
-	delete(u.accounts, b.dropAccount)
 }
 
 func (s *Memory) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
@@ -178,7 +152,7 @@ func (s *Memory) changes(ctx context.Context, userID string, after Position, lim
 		c.Transaction = nil
 		if r := u.rows[c.TransactionID]; r != nil && c.Kind != KindRemoved {
 			c.Transaction = new(basiq.Transaction)
-			_ = api.Unmarshal(r.payload, c.Transaction) // it has been decoded before
+			_ = api.Unmarshal([]byte(r.payload), c.Transaction) // it has been decoded before
 		}
 	}
 	return page, ctx.Err()
@@ -191,15 +165,11 @@ func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
 			return nil
 		}
 		record.Accounts, record.Transactions, record.Changes = len(u.accounts), len(u.rows), len(u.feed)
-		if u.details != nil {
-			for i := range u.details.consents {
-				record.ConsentIDs = append(record.ConsentIDs, u.details.consents[i].consent.ID)
-			}
-		}
-		*u = memoryUser{
-			state: state{generation: u.generation + 1, erased: true, accounts: map[string]accountState{}},
-			rows:  map[string]*memoryRow{}, start: u.start + Position(len(u.feed)), deletions: append(u.deletions, record),
-		}
+		record.ConsentIDs = slices.Sorted(maps.Keys(u.consents))
+		fresh := s.user("")
+		fresh.generation, fresh.erased = u.generation+1, true
+		fresh.start, fresh.deletions = u.start+Position(len(u.feed)), append(u.deletions, record)
+		*u = *fresh
 		s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.UserID == record.UserID })
 		return nil
 	})
@@ -244,12 +214,13 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work ta
 	return fresh, ctx.Err()
 }
 
-func (s *Memory) tasks(ctx context.Context, limit int) ([]task, error) {
+func (s *Memory) tasks(ctx context.Context, after task) ([]task, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := slices.Clone(s.queue)
-	slices.SortFunc(all, func(a, b task) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) })
-	return all[:min(limit, len(all))], ctx.Err()
+	compare := func(a, b task) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
+	next := slices.DeleteFunc(slices.Clone(s.queue), func(t task) bool { return compare(t, after) <= 0 })
+	slices.SortFunc(next, compare)
+	return next, ctx.Err()
 }
 
 func (s *Memory) finish(ctx context.Context, done task) error {

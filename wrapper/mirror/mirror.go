@@ -107,7 +107,6 @@ type Store interface {
 	rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error)
 	// find returns the user's transactions that have one of the IDs.
 	find(ctx context.Context, userID string, ids []string) ([]*stored, error)
-	countPosted(ctx context.Context, userID, accountID string) (int, error)
 	// apply writes a batch if the user's generation is still the given one, and increments it. It sets the positions of
 	// the changes. Otherwise it returns ErrConflict.
 	apply(ctx context.Context, userID string, generation int64, b *batch) error
@@ -117,7 +116,8 @@ type Store interface {
 	readmit(ctx context.Context, userID string) error
 
 	receive(ctx context.Context, ids []string, at time.Time, work task) (fresh bool, err error)
-	tasks(ctx context.Context, limit int) ([]task, error)
+	// tasks returns the next tasks after one, by user and kind.
+	tasks(ctx context.Context, after task) ([]task, error)
 	finish(ctx context.Context, done task) error
 }
 
@@ -249,8 +249,8 @@ func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) 
 	return m, nil
 }
 
-// pageOfChanges is how many changes are read from the store at once.
-const pageOfChanges = 500
+// Changes are read from the store in pages. The first page is small, so that it comes soon.
+const firstChanges, pageOfChanges = 50, 500
 
 // Changes returns the user's changes after a position, in order. It ends at the last change. Start with 0 and continue
 // with the Position of the last change that was handled. Applying all changes from 0 to an empty table gives the mirror:
@@ -261,8 +261,8 @@ const pageOfChanges = 500
 // after this position. Discard the rows of the user then, and in the second case start again with 0.
 func (m *Mirror) Changes(ctx context.Context, userID string, after Position) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		for {
-			page, err := m.store.changes(ctx, userID, after, pageOfChanges)
+		for limit := firstChanges; ; limit = pageOfChanges {
+			page, err := m.store.changes(ctx, userID, after, limit)
 			if err != nil {
 				yield(Change{}, err)
 				return
@@ -273,7 +273,7 @@ func (m *Mirror) Changes(ctx context.Context, userID string, after Position) ite
 				}
 				after = c.Position
 			}
-			if len(page) < pageOfChanges {
+			if len(page) < limit {
 				return
 			}
 		}

@@ -121,7 +121,7 @@ func (f *fixture) requireTruth() {
 	f.Helper()
 	want := f.truth()
 	got := f.store.Transactions(f.user)
-	require.Len(f, got, len(want))
+	require.Equal(f, len(want), len(got))
 	for id, payload := range want {
 		if payload != string(got[id]) { // parsing takes long
 			require.JSONEq(f, payload, string(got[id]))

@@ -6,7 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -19,17 +19,26 @@ func (r *run) accounts(ctx context.Context) ([]listedAccount, error) {
 	r.result.Requests++
 	var accounts []listedAccount
 	var raw []byte
-	for a, err := range r.client.Accounts.List(basiq.ContextWithRawJSON(ctx, &raw), r.userID) {
+	list := r.client.Accounts.List(basiq.ContextWithRawJSON(ctx, &raw), r.userID)
+	err := each(list, &raw, func(a *basiq.Account, payload, hash string) {
+		accounts = append(accounts, listedAccount{account: *a, payload: payload, hash: hash})
+	})
+	return accounts, err
+}
+
+// each calls f for the items of a list, whose JSON is raw.
+func each[T any](list iter.Seq2[*T, error], raw *[]byte, f func(item *T, payload, hash string)) error {
+	for item, err := range list {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		hash, err := fingerprint(raw)
+		hash, err := fingerprint(*raw)
 		if err != nil {
-			return nil, fmt.Errorf("mirror: account: %w", err)
+			return err
 		}
-		accounts = append(accounts, listedAccount{account: *a, payload: valid(raw), hash: hash})
+		f(item, valid(*raw), hash)
 	}
-	return accounts, nil
+	return nil
 }
 
 // read reads an account's transactions: all of them, or until those before the window.
@@ -37,6 +46,9 @@ func (r *run) read(ctx context.Context, st *state, a *listedAccount) (*snapshot,
 	s := &snapshot{listed: a, began: time.Now(), old: map[string]*stored{}}
 	s.was, s.known = st.accounts[a.account.ID]
 	if newest, err := time.Parse(instantFormat, s.was.newest); err == nil && !s.was.frozen && !r.fullReadDue(s.was, s.began) {
+		if newest.After(s.began) { // some banks date transactions in the future
+			newest = s.began
+		}
 		s.from = newest.AddDate(0, 0, -r.window).Format(instantFormat)
 	}
 	if s.known {
@@ -105,7 +117,7 @@ func (r *run) readPages(ctx context.Context, s *snapshot) error {
 func (s *snapshot) add(t *basiq.Transaction, payload []byte, zone *time.Location) error {
 	hash, err := fingerprint(payload)
 	if err != nil {
-		return fmt.Errorf("mirror: transaction: %w", err)
+		return err
 	}
 	if old := s.old[t.ID]; old != nil {
 		if old.seen = true; old.hash == hash {
@@ -145,7 +157,7 @@ func (r *run) findOld(ctx context.Context, st *state, s *snapshot) error {
 }
 
 // readDetails reads the connections and consents, once per sync. API 2.1 has no consents.
-func (r *run) readDetails(ctx context.Context) error {
+func (r *run) readDetails(ctx context.Context, accounts []listedAccount) error {
 	if r.details != nil {
 		return nil
 	}
@@ -153,36 +165,36 @@ func (r *run) readDetails(ctx context.Context) error {
 	connections := map[string]*basiq.Connection{}
 	var raw []byte
 	var hashes []string
-	ctx = basiq.ContextWithRawJSON(ctx, &raw)
+	rawCtx := basiq.ContextWithRawJSON(ctx, &raw)
 	r.result.Requests++
-	for c, err := range r.client.Connections.List(ctx, r.userID) {
-		if err != nil {
-			return err
-		}
-		hash, err := fingerprint(raw)
-		if err != nil {
-			return fmt.Errorf("mirror: connection: %w", err)
-		}
-		hashes = append(hashes, hash)
-		d.connections = append(d.connections, listedConnection{connection: *c, payload: valid(raw)})
+	if err := each(r.client.Connections.List(rawCtx, r.userID), &raw, func(c *basiq.Connection, payload, hash string) {
 		connections[c.ID] = c
+		hashes = append(hashes, hash)
+		d.connections = append(d.connections, detail{
+			id: c.ID, institutionID: text(c.Institution.ID), status: text(string(c.Status)), method: text(string(c.Method)),
+			created: instant(c.CreatedDate), lastUsed: instant(c.LastUsed), expires: instant(c.ExpiryDate), payload: payload,
+		})
+	}); err != nil {
+		return err
+	}
+	if len(connections) == 0 { // in doubt if an account has a connection
+		checked := map[string]bool{}
+		for i := range accounts {
+			if id := accounts[i].account.Connection.ID; !checked[id] {
+				checked[id] = true
+				if deleted, err := r.connectionDeleted(ctx, id); err != nil || !deleted && id != "" {
+					return cmp.Or(err, basiq.ErrListChanged)
+				}
+			}
+		}
 	}
 	r.result.Requests++
-	for c, err := range r.client.Consents.List(ctx, r.userID) {
-		if errors.Is(err, basiq.ErrWrongAPIVersion) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		hash, err := fingerprint(raw)
-		if err != nil {
-			return fmt.Errorf("mirror: consent: %w", err)
-		}
+	if err := each(r.client.Consents.List(rawCtx, r.userID), &raw, func(c *basiq.Consent, payload, hash string) {
 		hashes = append(hashes, hash)
-		d.consents = append(d.consents, listedConsent{consent: *c, payload: valid(raw)})
+		d.consents = append(d.consents, detail{id: c.ID, status: text(string(c.Status)), created: instant(c.Created), expires: instant(c.ExpiryDate), payload: payload})
+	}); err != nil && !errors.Is(err, basiq.ErrWrongAPIVersion) {
+		return err
 	}
-	slices.SortFunc(d.consents, func(a, b listedConsent) int { return cmp.Compare(a.consent.ID, b.consent.ID) })
 	slices.Sort(hashes)
 	sum := sha256.Sum256([]byte(strings.Join(hashes, " ")))
 	d.hash = hex.EncodeToString(sum[:16])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -12,25 +13,20 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
 // row is a transaction to store.
 type row struct {
-	id, accountID, connectionID, institutionID               string
-	status, direction, class, category, merchant             string
-	currency, description, amount, postedAt, hash, pendingID string
-	day, made                                                api.Date
-	minor                                                    int64
-	hasMinor                                                 bool
-	payload                                                  []byte
-	transaction                                              *basiq.Transaction
+	stored
+
+	connectionID, institutionID, direction, class, category, merchant, currency, pendingID string
+	minor                                                                                  sql.NullInt64
+	payload                                                                                string
+	transaction                                                                            *basiq.Transaction
 }
 
-func (r *row) pending() bool { return r.status == string(basiq.TransactionStatusPending) }
-
-// stored is what is known of a stored transaction.
+// stored is what a sync needs to know of a stored transaction.
 type stored struct {
 	id, accountID, hash, status      string
 	postedAt, day, made              string
@@ -45,18 +41,19 @@ func (s *stored) pending() bool { return s.status == string(basiq.TransactionSta
 // listedAccount is an account as Basiq listed it.
 type listedAccount struct {
 	account basiq.Account
-	payload []byte
+	payload string
 	hash    string
 }
 
 // newRow returns the row of a transaction. Text columns of PostgreSQL accept neither NUL nor invalid UTF-8.
-func newRow(t *basiq.Transaction, payload []byte, hash string, account *basiq.Account, zone *time.Location) *row {
+func newRow(t *basiq.Transaction, payload, hash string, account *basiq.Account, zone *time.Location) *row {
 	r := &row{
-		id: t.ID, accountID: account.ID, connectionID: text(t.Connection), institutionID: text(t.Institution),
-		status: text(string(t.Status)), direction: text(string(t.Direction)), class: text(string(t.Class)),
-		currency: text(cmp.Or(t.Currency, account.Currency)), description: text(t.Description),
-		postedAt: instant(t.PostDate), day: bankDay(t.PostDate, zone), made: bankDay(t.TransactionDate, zone),
-		hash: hash, payload: payload, transaction: t,
+		stored: stored{
+			id: t.ID, accountID: account.ID, hash: hash, status: text(string(t.Status)), description: text(t.Description),
+			postedAt: instant(t.PostDate), day: string(bankDay(t.PostDate, zone)), made: string(bankDay(t.TransactionDate, zone)),
+		},
+		connectionID: text(t.Connection), institutionID: text(t.Institution), direction: text(string(t.Direction)),
+		class: text(string(t.Class)), currency: text(cmp.Or(t.Currency, account.Currency)), payload: payload, transaction: t,
 	}
 	if r.day == "" {
 		r.day = r.made
@@ -67,7 +64,7 @@ func newRow(t *basiq.Transaction, payload []byte, hash string, account *basiq.Ac
 		anzsic := t.Enrich.Category.ANZSIC
 		r.category = text(cmp.Or(anzsic.Group.Title, anzsic.Division.Title, t.SubClass.Title))
 	}
-	r.amount, r.minor, r.hasMinor = money(t.Amount, r.currency)
+	r.amount, r.minor = money(t.Amount, r.currency)
 	return r
 }
 
@@ -80,10 +77,7 @@ func text(s string) string {
 }
 
 // money returns an amount as exact decimal text, "" if it is not a number, and in minor units of its currency.
-func money(a basiq.Amount, currency string) (exact string, minor int64, ok bool) {
-	if value, valid := a.Rat(); !valid || len(value.Denom().String()) > 100 || len(value.Num().String()) > 100 {
-		return "", 0, false
-	}
+func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) {
 	places := 2
 	switch currency {
 	case "JPY", "KRW", "VND", "CLP", "ISK", "XPF", "VUV":
@@ -91,16 +85,20 @@ func money(a basiq.Amount, currency string) (exact string, minor int64, ok bool)
 	case "BHD", "KWD", "JOD", "OMR", "TND", "IQD", "LYD":
 		places = 3
 	}
-	minor, ok = a.MinorUnits(places)
-	return strings.TrimSpace(string(a)), minor, ok
+	if minor.Int64, minor.Valid = a.MinorUnits(places); !minor.Valid {
+		if _, valid := a.Rat(); !valid {
+			return "", minor
+		}
+	}
+	return string(a), minor
 }
 
 // fingerprint returns a hash of a JSON object that depends neither on its links, which a gateway may rewrite, nor on the
 // order of its members.
 func fingerprint(payload []byte) (string, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
-		return "", errors.New("not a JSON object")
+		return "", errors.New("mirror: item of a list: not a JSON object")
 	}
 	members := make([][]byte, 0, 32)
 	for decoder.PeekKind() == '"' {
@@ -125,4 +123,4 @@ func fingerprint(payload []byte) (string, error) {
 }
 
 // valid returns a payload as sent, with invalid UTF-8 replaced, because PostgreSQL rejects it.
-func valid(payload []byte) []byte { return bytes.ToValidUTF8(payload, []byte("\uFFFD")) }
+func valid(payload []byte) string { return strings.ToValidUTF8(string(payload), "\uFFFD") }

@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,17 +67,11 @@ func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = tx.Rollback() }() // it does nothing after Commit
 	if err := f(tx); err != nil {
-		return errors.Join(err, ignoreDone(tx.Rollback()))
+		return err
 	}
 	return tx.Commit()
-}
-
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
 }
 
 func (s *SQL) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
@@ -110,13 +103,26 @@ func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict s
 	count := strings.Count(columns, ",") + 1
 	tuple := "(" + strings.Repeat("?,", count-1) + "?)"
 	args := make([]any, 0, count*min(n, chunkSizes[0]))
+	var statement *sql.Stmt
+	prepared := 0
 	return chunks(n, func(from, size int) error {
 		args = args[:0]
 		for i := range size {
 			args = append(args, values(from+i)...)
 		}
 		query := "INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(tuple+",", size-1) + tuple + conflict
-		return s.exec(ctx, tx, query, args...)
+		if s.dialect != SQLite || n-from < 2*size && size != prepared {
+			return s.exec(ctx, tx, query, args...)
+		}
+		if size != prepared { // SQLite would parse it for each chunk; drivers of PostgreSQL cache statements
+			var err error
+			if statement, err = tx.PrepareContext(ctx, query); err != nil {
+				return err
+			}
+			prepared = size
+		}
+		_, err := statement.ExecContext(ctx, args...)
+		return err
 	})
 }
 
@@ -149,11 +155,4 @@ func null(s string) any {
 		return nil
 	}
 	return s
-}
-
-func nullMinor(minor int64, ok bool) any {
-	if !ok {
-		return nil
-	}
-	return minor
 }

@@ -1,11 +1,9 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -22,18 +20,10 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, s.bind(`SELECT consent_id FROM basiq_consent WHERE user_id = ? ORDER BY consent_id`), record.UserID)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			record.ConsentIDs = append(record.ConsentIDs, id)
-		}
-		if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
+		if err := s.query(ctx, tx, `SELECT consent_id FROM basiq_consent WHERE user_id = ? ORDER BY consent_id`, func(scan func(...any) error) error {
+			record.ConsentIDs = append(record.ConsentIDs, "")
+			return scan(&record.ConsentIDs[len(record.ConsentIDs)-1])
+		}, record.UserID); err != nil {
 			return err
 		}
 		for _, table := range []struct {
@@ -73,7 +63,7 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 
 func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) {
 	var all []Deletion
-	err := s.query(ctx, `SELECT erased_at, reason, consent_ids, accounts, transactions, changes FROM basiq_deletion WHERE user_id = ? ORDER BY generation`, func(scan func(...any) error) error {
+	err := s.query(ctx, s.db, `SELECT erased_at, reason, consent_ids, accounts, transactions, changes FROM basiq_deletion WHERE user_id = ? ORDER BY generation`, func(scan func(...any) error) error {
 		d := Deletion{UserID: userID}
 		var erased any
 		var consents string
@@ -132,16 +122,16 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work task
 	return fresh, err
 }
 
-func (s *SQL) tasks(ctx context.Context, limit int) ([]task, error) {
+func (s *SQL) tasks(ctx context.Context, after task) ([]task, error) {
 	var all []task
-	err := s.query(ctx, `SELECT user_id, kind, sequence FROM basiq_task ORDER BY user_id, kind LIMIT `+strconv.Itoa(limit), func(scan func(...any) error) error {
+	err := s.query(ctx, s.db, `SELECT user_id, kind, sequence FROM basiq_task WHERE (user_id, kind) > (?, ?) ORDER BY user_id, kind LIMIT 100`, func(scan func(...any) error) error {
 		var t task
 		if err := scan(&t.UserID, &t.Kind, &t.sequence); err != nil {
 			return err
 		}
 		all = append(all, t)
 		return nil
-	})
+	}, after.UserID, string(after.Kind))
 	return all, err
 }
 

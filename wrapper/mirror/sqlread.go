@@ -22,7 +22,7 @@ func (s *SQL) load(ctx context.Context, userID string) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st, s.query(ctx, `SELECT account_id, version, hash, connection_id, settled, seen_from, read_fully, newest, missing_from, superseded_by, frozen
+	return st, s.query(ctx, s.db, `SELECT account_id, version, hash, connection_id, settled, seen_from, read_fully, newest, missing_from, superseded_by, frozen
 		FROM basiq_account WHERE user_id = ?`, func(scan func(...any) error) error {
 		var id string
 		var a accountState
@@ -34,9 +34,11 @@ func (s *SQL) load(ctx context.Context, userID string) (*state, error) {
 	}, userID)
 }
 
-// query calls each for every row.
-func (s *SQL) query(ctx context.Context, query string, each func(scan func(...any) error) error, args ...any) error {
-	rows, err := s.db.QueryContext(ctx, s.bind(query), args...)
+// query calls each for every row of a query of db, a *sql.DB or *sql.Tx.
+func (s *SQL) query(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, each func(scan func(...any) error) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, s.bind(query), args...)
 	if err != nil {
 		return err
 	}
@@ -54,7 +56,7 @@ const storedColumns = `SELECT transaction_id, account_id, hash, status, COALESCE
 
 func (s *SQL) stored(ctx context.Context, condition string, args ...any) ([]*stored, error) {
 	var all []*stored
-	err := s.query(ctx, storedColumns+condition, func(scan func(...any) error) error {
+	err := s.query(ctx, s.db, storedColumns+condition, func(scan func(...any) error) error {
 		t := new(stored)
 		all = append(all, t)
 		return scan(&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, &t.day, &t.made, &t.amount, &t.description, &t.missingFrom)
@@ -90,11 +92,6 @@ func (s *SQL) find(ctx context.Context, userID string, ids []string) ([]*stored,
 	return found, err
 }
 
-func (s *SQL) countPosted(ctx context.Context, userID, accountID string) (n int, err error) {
-	err = s.db.QueryRowContext(ctx, s.bind(`SELECT COUNT(*) FROM basiq_transaction WHERE user_id = ? AND account_id = ? AND status <> 'pending'`), userID, accountID).Scan(&n)
-	return n, err
-}
-
 func (s *SQL) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
 	var erased bool
 	var start Position
@@ -109,9 +106,10 @@ func (s *SQL) changes(ctx context.Context, userID string, after Position, limit 
 		return nil, ErrErased
 	}
 	var page []Change
-	err = s.query(ctx, `SELECT c.position, c.kind, c.account_id, c.transaction_id, c.day, c.pending_id, c.candidates, COALESCE(CAST(t.payload AS TEXT), '')
-		FROM basiq_change c LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id
-		WHERE c.user_id = ? AND c.position > ? ORDER BY c.position LIMIT `+strconv.Itoa(limit), func(scan func(...any) error) error {
+	// The limit is within the subquery, so that no planner joins the whole feed.
+	err = s.query(ctx, s.db, `SELECT c.position, c.kind, c.account_id, c.transaction_id, c.day, c.pending_id, c.candidates, COALESCE(CAST(t.payload AS TEXT), '')
+		FROM (SELECT * FROM basiq_change WHERE user_id = ? AND position > ? ORDER BY position LIMIT `+strconv.Itoa(limit)+`) c
+		LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id ORDER BY c.position`, func(scan func(...any) error) error {
 		c := Change{UserID: userID}
 		var candidates, payload string
 		if err := scan(&c.Position, &c.Kind, &c.AccountID, &c.TransactionID, &c.Day, &c.PendingID, &candidates, &payload); err != nil {

@@ -54,15 +54,15 @@ const balanceColumns = `user_id, account_id, day, balance, balance_minor, availa
 func (s *SQL) writeAccounts(ctx context.Context, tx *sql.Tx, b *batch) error {
 	if b.account != nil {
 		a, st := &b.account.account, b.state
-		balance, balanceMinor, hasBalance := money(a.Balance, a.Currency)
-		available, availableMinor, hasAvailable := money(a.AvailableFunds, a.Currency)
-		amounts := []any{null(balance), nullMinor(balanceMinor, hasBalance), null(available), nullMinor(availableMinor, hasAvailable)}
+		balance, balanceMinor := money(a.Balance, a.Currency)
+		available, availableMinor := money(a.AvailableFunds, a.Currency)
+		amounts := []any{null(balance), balanceMinor, null(available), availableMinor}
 		values := append([]any{
 			b.userID, a.ID, text(a.Connection.ID), text(a.Institution.ID), text(basiq.AccountName(a)), text(a.AccountNo), text(a.Class.Type),
 			text(string(a.Status)), text(string(a.AccountOwnership)), text(a.Currency),
 		}, amounts...)
 		values = append(values, null(instant(a.LastUpdated)), st.supersededBy, st.frozen, st.settled, text(st.version), st.seenFrom, st.readFully, st.newest,
-			st.missingFrom, st.hash, string(b.account.payload))
+			st.missingFrom, st.hash, b.account.payload)
 		err := s.insert(ctx, tx, "basiq_account", accountColumns, updateAll("user_id, account_id", accountColumns), 1, func(int) []any { return values })
 		if err == nil && b.day != "" && balance+available != "" {
 			err = s.insert(ctx, tx, "basiq_balance", balanceColumns, updateAll("user_id, account_id, day", balanceColumns), 1, func(int) []any {
@@ -73,18 +73,9 @@ func (s *SQL) writeAccounts(ctx context.Context, tx *sql.Tx, b *batch) error {
 			return err
 		}
 	}
-	for old, newer := range b.superseded {
-		if err := s.exec(ctx, tx, `UPDATE basiq_account SET superseded_by = ? WHERE user_id = ? AND account_id = ?`, newer, b.userID, old); err != nil {
-			return err
-		}
-	}
-	if b.freeze != "" {
-		if err := s.exec(ctx, tx, `UPDATE basiq_account SET frozen = TRUE WHERE user_id = ? AND account_id = ?`, b.userID, b.freeze); err != nil {
-			return err
-		}
-	}
-	if b.missingAccount != "" {
-		if err := s.exec(ctx, tx, `UPDATE basiq_account SET missing_from = ? WHERE user_id = ? AND account_id = ?`, b.at, b.userID, b.missingAccount); err != nil {
+	for id, st := range b.states {
+		if err := s.exec(ctx, tx, `UPDATE basiq_account SET superseded_by = ?, frozen = ?, missing_from = ? WHERE user_id = ? AND account_id = ?`,
+			st.supersededBy, st.frozen, st.missingFrom, b.userID, id); err != nil {
 			return err
 		}
 	}
@@ -111,9 +102,9 @@ func (s *SQL) writeTransactions(ctx context.Context, tx *sql.Tx, b *batch) error
 	if err := s.insert(ctx, tx, "basiq_transaction", transactionColumns, upsert, len(b.upserts), func(i int) []any {
 		r := b.upserts[i]
 		return []any{
-			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(string(r.day)), null(string(r.made)), null(r.postedAt),
-			null(r.amount), nullMinor(r.minor, r.hasMinor), r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID, "",
-			r.hash, string(r.payload),
+			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(r.day), null(r.made), null(r.postedAt),
+			null(r.amount), r.minor, r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID, "",
+			r.hash, r.payload,
 		}
 	}); err != nil {
 		return err
@@ -130,6 +121,8 @@ func (s *SQL) writeTransactions(ctx context.Context, tx *sql.Tx, b *batch) error
 	})
 }
 
+const consentColumns = `user_id, consent_id, status, created_at, expires_at, payload`
+
 func (s *SQL) writeDetails(ctx context.Context, tx *sql.Tx, b *batch) error {
 	d := b.details
 	if err := s.exec(ctx, tx, `UPDATE basiq_user SET details = ? WHERE user_id = ?`, d.hash, b.userID); err != nil {
@@ -138,21 +131,16 @@ func (s *SQL) writeDetails(ctx context.Context, tx *sql.Tx, b *batch) error {
 	if err := s.exec(ctx, tx, `DELETE FROM basiq_connection WHERE user_id = ?`, b.userID); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, tx, `DELETE FROM basiq_consent WHERE user_id = ?`, b.userID); err != nil {
-		return err
-	}
 	if err := s.insert(ctx, tx, "basiq_connection", `user_id, connection_id, institution_id, status, method, created_at, last_used, expires_at, payload`, "",
 		len(d.connections), func(i int) []any {
-			c := &d.connections[i].connection
-			return []any{
-				b.userID, c.ID, text(c.Institution.ID), text(string(c.Status)), text(string(c.Method)), null(instant(c.CreatedDate)),
-				null(instant(c.LastUsed)), null(instant(c.ExpiryDate)), string(d.connections[i].payload),
-			}
+			c := &d.connections[i]
+			return []any{b.userID, c.id, c.institutionID, c.status, c.method, null(c.created), null(c.lastUsed), null(c.expires), c.payload}
 		}); err != nil {
 		return err
 	}
-	return s.insert(ctx, tx, "basiq_consent", `user_id, consent_id, status, created_at, expires_at, payload`, "", len(d.consents), func(i int) []any {
-		c := &d.consents[i].consent
-		return []any{b.userID, c.ID, text(string(c.Status)), null(instant(c.Created)), null(instant(c.ExpiryDate)), string(d.consents[i].payload)}
+	// Basiq lists consents that have ended too. One that it does not list is kept for the deletion record.
+	return s.insert(ctx, tx, "basiq_consent", consentColumns, updateAll("user_id, consent_id", consentColumns), len(d.consents), func(i int) []any {
+		c := &d.consents[i]
+		return []any{b.userID, c.id, c.status, null(c.created), null(c.expires), c.payload}
 	})
 }

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -112,7 +113,7 @@ func (r *run) round(ctx context.Context) error {
 		r.plan(st, began)
 		return nil
 	}
-	if err := r.readDetails(ctx); err != nil {
+	if err := r.readDetails(ctx, accounts); err != nil {
 		return err
 	}
 	superseded := r.supersede(accounts, r.connections)
@@ -208,48 +209,41 @@ func unmoved(a *listedAccount, after []listedAccount) bool {
 // write writes a snapshot, unless it changes nothing.
 func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[string]string) error {
 	id := s.listed.account.ID
-	b, withheld, err := r.batch(r.userID, s, r.options.allowMass, func() (int, error) { return r.store.countPosted(ctx, r.userID, id) })
-	if b == nil {
-		return err
-	}
+	b, withheld, err := r.batch(r.userID, s, r.options.allowMass)
 	r.mass = errors.Join(r.mass, err)
 	r.result.Withheld += withheld
-	b.superseded = map[string]string{}
-	for old, newer := range superseded { // in the commit that brings the new account's rows, so that no sum counts both
-		if newer == id && st.accounts[old].version != "" && st.accounts[old].supersededBy != newer {
-			b.superseded[old] = newer
+	b.state.supersededBy = superseded[id]
+	b.states = map[string]accountState{}
+	for old, was := range st.accounts { // in the commit that brings the new account's rows, so that no sum counts both
+		if newer := superseded[old]; newer == id && was.supersededBy != newer {
+			was.supersededBy = newer
+			b.states[old] = was
 		}
 	}
-	if r.details.hash != st.details {
-		b.details = r.details
-	}
-	b.state.supersededBy = superseded[id]
-	if s.known && b.state == s.was && b.details == nil &&
-		len(b.upserts)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.superseded) == 0 {
+	if s.known && b.state == s.was && r.details.hash == st.details &&
+		len(b.upserts)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
 		r.states[id] = b.state
 		return nil
 	}
-	if err := r.apply(ctx, st, b); err != nil {
-		return err
-	}
-	r.states[id], st.accounts[id] = b.state, b.state
-	for old, newer := range b.superseded {
-		was := st.accounts[old]
-		was.supersededBy = newer
-		st.accounts[old] = was
-	}
-	return nil
+	return r.apply(ctx, st, b)
 }
 
-// apply writes a batch and counts its changes.
+// apply writes a batch, updates the state and counts the changes. The first batch of a sync writes the connections and consents
+// too.
 func (r *run) apply(ctx context.Context, st *state, b *batch) error {
+	if r.details.hash != st.details {
+		b.details = r.details
+	}
 	if err := r.store.apply(ctx, r.userID, st.generation, b); err != nil {
 		return err
 	}
 	st.generation++
-	if b.details != nil {
-		st.details = b.details.hash
+	st.details = r.details.hash
+	if b.account != nil {
+		st.accounts[b.account.account.ID], r.states[b.account.account.ID] = b.state, b.state
 	}
+	maps.Copy(st.accounts, b.states)
+	delete(st.accounts, b.dropAccount)
 	for _, c := range b.changes {
 		switch c.Kind {
 		case KindAdded:
@@ -272,39 +266,36 @@ func (r *run) dropGone(ctx context.Context, st *state, gone []string, began time
 	for _, id := range gone {
 		r.result.Requests++
 		_, err := r.client.Accounts.Get(ctx, r.userID, id)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, basiq.ErrNotFound) {
+		exists := err == nil
+		if !exists && !errors.Is(err, basiq.ErrNotFound) {
 			return err
 		}
 		was := st.accounts[id]
-		deleted, err := r.connectionDeleted(ctx, was.connectionID)
-		if err != nil {
-			return err
+		deleted := false
+		if !exists {
+			if deleted, err = r.connectionDeleted(ctx, was.connectionID); err != nil {
+				return err
+			}
 		}
-		b := &batch{userID: r.userID, at: began.UTC().Format(instantFormat)}
-		switch {
-		case deleted, was.missingFrom != "" && r.confirmed(was.missingFrom, began):
+		b := &batch{userID: r.userID}
+		switch missing := was.missingFrom != ""; {
+		case deleted, !exists && missing && r.confirmed(was.missingFrom, began):
 			rows, err := r.store.rows(ctx, r.userID, id, "")
 			if err != nil {
 				return err
 			}
 			b.dropAccount = id
 			b.removeAll(rows)
-		case was.missingFrom == "":
-			b.missingAccount = id
+		case exists == missing: // note that it is missing, or that it is not
+			if was.missingFrom = ""; !exists {
+				was.missingFrom = began.UTC().Format(instantFormat)
+			}
+			b.states = map[string]accountState{id: was}
 		default:
 			continue
 		}
 		if err := r.apply(ctx, st, b); err != nil {
 			return err
-		}
-		if b.dropAccount != "" {
-			delete(st.accounts, id)
-		} else {
-			was.missingFrom = b.at
-			st.accounts[id] = was
 		}
 	}
 	return nil
@@ -312,7 +303,7 @@ func (r *run) dropGone(ctx context.Context, st *state, gone []string, began time
 
 // connectionDeleted reports whether a connection does not exist. A list that lacks it is not enough.
 func (r *run) connectionDeleted(ctx context.Context, connectionID string) (bool, error) {
-	if r.connections[connectionID] != nil {
+	if r.connections[connectionID] != nil || connectionID == "" {
 		return false, nil
 	}
 	r.result.Requests++
@@ -325,16 +316,14 @@ func (r *run) connectionDeleted(ctx context.Context, connectionID string) (bool,
 
 // complete writes the connections and consents, which accounts are superseded, and what [Relink] asks for.
 func (r *run) complete(ctx context.Context, st *state, superseded map[string]string) error {
-	b := &batch{userID: r.userID, superseded: map[string]string{}}
+	b := &batch{userID: r.userID, states: map[string]accountState{}}
 	for id, was := range st.accounts {
 		if was.supersededBy != superseded[id] && !was.frozen {
-			b.superseded[id] = superseded[id]
+			was.supersededBy = superseded[id]
+			b.states[id] = was
 		}
 	}
-	if r.details.hash != st.details {
-		b.details = r.details
-	}
-	if len(b.superseded) > 0 || b.details != nil {
+	if len(b.states) > 0 || r.details.hash != st.details {
 		if err := r.apply(ctx, st, b); err != nil {
 			return err
 		}
@@ -347,13 +336,11 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 		if was.version == "" || was.frozen || !replacement.settled {
 			continue
 		}
-		if deleted, err := r.connectionDeleted(ctx, was.connectionID); err != nil || !deleted {
-			if err != nil {
-				return err
-			}
-			continue
+		deleted, err := r.connectionDeleted(ctx, was.connectionID)
+		if deleted {
+			err = r.freeze(ctx, st, old, newer)
 		}
-		if err := r.freeze(ctx, st, old, newer); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -383,15 +370,11 @@ func (r *run) freeze(ctx context.Context, st *state, old, newer string) error {
 			}
 		}
 	}
-	b := &batch{userID: r.userID, freeze: old, superseded: map[string]string{old: newer}}
-	b.removeAll(rows)
-	if err := r.apply(ctx, st, b); err != nil {
-		return err
-	}
 	was := st.accounts[old]
 	was.frozen, was.supersededBy = true, newer
-	st.accounts[old] = was
-	return nil
+	b := &batch{userID: r.userID, states: map[string]accountState{old: was}}
+	b.removeAll(rows)
+	return r.apply(ctx, st, b)
 }
 
 // plan sets when the next sync is useful.

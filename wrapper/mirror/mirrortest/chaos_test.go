@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +26,7 @@ import (
 var (
 	seeds    = flag.Int("seeds", 1, "number of seeds of the chaos test")
 	fromSeed = flag.Uint64("seed", 1, "first seed of the chaos test")
-	days     = flag.Int("days", 4, "virtual days of the chaos test")
+	days     = flag.Int("days", 3, "virtual days of the chaos test")
 	users    = flag.Int("users", 2, "users of the chaos test")
 )
 
@@ -38,9 +37,9 @@ const syncers = 3
 const apiKey = "basiqtest-not-a-real-api-key"
 
 // TestChaos compares the mirror with the sandbox while everything goes wrong: three processes sync the same user at once,
-// their clocks differ by two minutes, they are killed at random statements, statements and commits fail, one in twenty
-// responses is faulty or empty, lists shift between their pages, and connections are refreshed, deleted, connected again
-// and purged during syncs.
+// their clocks differ by two minutes, they are killed at random requests and statements, statements and commits fail, one in
+// twenty responses is faulty or empty, lists shift between their pages, posted transactions change and vanish, and connections
+// are refreshed, deleted, connected again, reauthorised, purged, and ended by an update of the consent, during syncs.
 func TestChaos(t *testing.T) { //nolint:paralleltest // it uses all processors
 	for _, dialect := range []mirror.Dialect{mirror.SQLite, mirror.PostgreSQL} { //nolint:paralleltest // the function says why
 		for i := range *seeds {
@@ -76,9 +75,6 @@ type chaosUser struct {
 	login       string
 	open        bool
 	connections []string
-	// posted are the posted transactions at the last quiet point, after is the position then.
-	posted map[string]bool
-	after  mirror.Position
 	// history holds what a failure should report.
 	history []string
 }
@@ -88,8 +84,6 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 	d := newDatabase(t, dialect)
 	p := newProxy(seed)
 	defer p.server.Close()
-	var wait sync.WaitGroup
-	defer wait.Wait()
 	replies := make(chan reply)
 	processes := make([]*process, syncers)
 	for i := range processes {
@@ -98,8 +92,7 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 			Skew: time.Duration(i-1) * 2 * time.Minute, FailRate: 0.006, Kill: 0.004,
 		}}
 		processes[i].setup.APIKey = apiKey
-		processes[i].start(&wait)
-		defer close(processes[i].commands)
+		defer processes[i].start()()
 	}
 	synctest.Test(t, func(t *testing.T) {
 		c := &chaos{T: t, random: rand.New(rand.NewPCG(seed, 3)), database: d, proxy: p, processes: processes, replies: replies, errors: map[string]int{}}
@@ -108,7 +101,7 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 		store := d.store(t, c.db)
 		_, err := c.db.Exec(ownSchema)
 		require.NoError(t, err)
-		c.sandbox = basiqtest.New(t, basiqtest.WithSeed(seed))
+		c.sandbox = basiqtest.New(t, basiqtest.WithSeed(seed), basiqtest.WithRedirectURL("https://example.com/"))
 		p.sandbox = c.sandbox
 		c.client, err = c.sandbox.NewClient()
 		require.NoError(t, err)
@@ -121,8 +114,8 @@ func runChaos(t *testing.T, dialect mirror.Dialect, seed uint64) {
 			c.quiet(day%3 == 2 || day == *days-1)
 			time.Sleep(time.Duration(10+c.random.IntN(20)) * time.Hour)
 		}
-		t.Logf("%d syncs, %d failed, %d processes killed, %d requests, %d transactions changed by the bank; %d rows and %d changes compared",
-			c.syncs, c.failed, c.deaths, p.requests.Load(), len(p.overlay), c.rows, c.changes)
+		t.Logf("%d syncs, %d failed, %d processes killed, %d requests, %d of them faulty, %d transactions changed by the bank; %d rows and %d changes compared",
+			c.syncs, c.failed, c.deaths, p.requests.Load(), p.failed.Load(), len(p.overlay), c.rows, c.changes)
 		for text, count := range c.errors {
 			t.Logf("%d × %s", count, text)
 		}
@@ -140,13 +133,36 @@ func (c *chaos) setUp() {
 	}
 }
 
-// connect connects a user, who may have an older connection with the same accounts.
-func (c *chaos) connect(u *chaosUser) {
-	var options []basiqtest.ConnectOption
+func (u *chaosUser) method() (options []basiqtest.ConnectOption) {
 	if u.open {
 		options = append(options, basiqtest.WithOpenBanking())
 	}
-	job, err := c.client.Jobs.Wait(context.Background(), c.sandbox.Connect(u.id, "AU00000", u.login, options...))
+	return options
+}
+
+// connect connects a user, who may have an older connection with the same accounts.
+func (c *chaos) connect(u *chaosUser) {
+	c.wait(u, c.sandbox.Connect(u.id, "AU00000", u.login, u.method()...))
+}
+
+// visit lets a user visit the consent page.
+func (c *chaos) visit(u *chaosUser, action basiq.ConsentAction) {
+	client, err := c.sandbox.NewClient() // the token of the other may have expired early
+	require.NoError(c, err)
+	page, err := client.Consents.PageURL(context.Background(), u.id, basiq.ConsentPage{Action: action, State: "state"})
+	require.NoError(c, err)
+	back, err := c.sandbox.VisitConsentPage(page.Reveal(), "AU00000", u.login, u.method()...)
+	require.NoError(c, err)
+	redirect, err := basiq.ParseConsentRedirect(back, "state")
+	require.NoError(c, err)
+	for _, job := range redirect.JobIDs {
+		c.wait(u, job)
+	}
+}
+
+// wait waits for a job and notes its connection.
+func (c *chaos) wait(u *chaosUser, jobID string) {
+	job, err := c.client.Jobs.Wait(context.Background(), jobID)
 	require.NoError(c, err)
 	if id, ok := job.ConnectionID(); ok && !slices.Contains(u.connections, id) { // it may be that of a running job
 		u.connections = append(u.connections, id)
@@ -168,6 +184,9 @@ func (c *chaos) do(commands ...command) []reply {
 			if c.proxy.faults > 0 {
 				if c.random.IntN(3) == 0 {
 					time.Sleep(time.Duration(c.random.IntN(step)) * time.Millisecond)
+				}
+				if c.random.IntN(200) == 0 {
+					c.processes[c.random.IntN(len(commands))].kill()
 				}
 				if c.random.IntN(60) == 0 {
 					c.act(c.users[c.random.IntN(len(c.users))])
@@ -218,7 +237,7 @@ func (c *chaos) act(u *chaosUser) {
 	if len(u.connections) > 0 {
 		connection = u.connections[c.random.IntN(len(u.connections))]
 	}
-	switch kind := c.random.IntN(20); {
+	switch kind := c.random.IntN(22); {
 	case connection == "":
 		c.connect(u)
 	case kind < 10:
@@ -229,20 +248,44 @@ func (c *chaos) act(u *chaosUser) {
 	case kind == 17 && len(u.connections) < 2:
 		c.connect(u)
 	case kind == 18:
-		u.history = append(u.history, fmt.Sprint("purge ", connection, " at ", time.Now()))
-		c.forget(u)
-		if err := c.client.Connections.Purge(ctx, u.id, connection); !errors.Is(err, basiq.ErrBadRequest) {
-			require.NoError(c, err)
-		}
+		c.visit(u, basiq.ConsentActionReauthorise)
 	case kind == 19:
-		u.history = append(u.history, fmt.Sprint("delete ", connection, " at ", time.Now()))
-		c.forget(u)
-		require.NoError(c, c.client.Connections.Delete(ctx, u.id, connection))
-		for i, id := range u.connections {
-			if id == connection {
-				u.connections = append(u.connections[:i:i], u.connections[i+1:]...)
-				break
+		c.remove(u, "purge "+connection, func() {
+			err := c.client.Connections.Purge(ctx, u.id, connection)
+			if errors.Is(err, basiq.ErrBadRequest) { // it is not active yet
+				return
 			}
+			require.NoError(c, err)
+			if c.random.IntN(2) == 0 {
+				c.proxy.purges[connection]++
+			}
+		})
+	case kind == 20:
+		c.remove(u, "delete "+connection, func() {
+			require.NoError(c, c.client.Connections.Delete(ctx, u.id, connection))
+			u.connections = slices.DeleteFunc(u.connections, func(id string) bool { return id == connection })
+		})
+	case kind == 21:
+		c.remove(u, "update the consent", func() {
+			u.connections = nil
+			c.visit(u, basiq.ConsentActionUpdate)
+		})
+	}
+}
+
+// remove does something that removes transactions, and notes those that Basiq does not have after it.
+func (c *chaos) remove(u *chaosUser, what string, do func()) {
+	u.history = append(u.history, fmt.Sprint(what, " at ", time.Now()))
+	before := c.truth(u)
+	do()
+	c.proxy.lists = nil
+	left := map[string]bool{}
+	for _, t := range c.truth(u) {
+		left[t.ID] = true
+	}
+	for _, t := range before {
+		if !left[t.ID] {
+			c.proxy.absent[t.ID] = true
 		}
 	}
 }
@@ -268,13 +311,6 @@ func (c *chaos) change(u *chaosUser) {
 	c.proxy.overlay[t.ID] = fmt.Sprintf("CHANGED %d", c.random.IntN(1000))
 	if c.random.IntN(3) == 0 {
 		c.proxy.overlay[t.ID] = ""
-		c.proxy.absent[t.ID] = true
-	}
-}
-
-// forget notes that Basiq may delete the user's transactions.
-func (c *chaos) forget(u *chaosUser) {
-	for _, t := range c.truth(u) {
 		c.proxy.absent[t.ID] = true
 	}
 }
@@ -327,6 +363,11 @@ func (c *chaos) quiet(full bool) {
 		}
 		require.True(c, idle, "the user never becomes idle: %+v", last)
 		require.Equal(c, 1, last.Result.Requests)
+		if full { // an idle sync does not read the connections
+			last = c.do(command{User: u.id, Calm: true, Connections: true})[0]
+			require.Empty(c, last.Err)
+			c.compareDetails(u)
+		}
 		c.compare(u, full)
 	}
 }
@@ -365,13 +406,28 @@ func (c *chaos) compare(u *chaosUser, full bool) {
 	require.Zero(c, different, "rows differ")
 	require.Len(c, own, len(truth), "rows of the application's table")
 
-	accounts := 0
-	for _, err := range c.client.Accounts.List(c.Context(), u.id) {
+	accounts := map[string]string{}
+	for a, err := range c.client.Accounts.List(c.Context(), u.id) {
 		require.NoError(c, err)
-		accounts++
+		accounts[a.ID] = string(a.Balance)
 	}
-	require.Len(c, c.strings(`SELECT account_id, '' FROM basiq_account WHERE user_id = ?`, u.id), accounts, "accounts")
+	require.Equal(c, accounts, c.strings(`SELECT account_id, COALESCE(CAST(balance AS TEXT), '') FROM basiq_account WHERE user_id = ?`, u.id), "accounts")
 	c.replay(u, truth, full)
+}
+
+// compareDetails compares the connections and consents.
+func (c *chaos) compareDetails(u *chaosUser) {
+	connections, consents := map[string]string{}, map[string]string{}
+	for connection, err := range c.client.Connections.List(c.Context(), u.id) {
+		require.NoError(c, err)
+		connections[connection.ID] = string(connection.Status)
+	}
+	for consent, err := range c.client.Consents.List(c.Context(), u.id) {
+		require.NoError(c, err)
+		consents[consent.ID] = string(consent.Status)
+	}
+	require.Equal(c, connections, c.strings(`SELECT connection_id, status FROM basiq_connection WHERE user_id = ?`, u.id), "connections")
+	require.Equal(c, consents, c.strings(`SELECT consent_id, status FROM basiq_consent WHERE user_id = ?`, u.id), "consents")
 }
 
 // replay replays the feed, and checks that nothing was removed on doubt.
@@ -396,12 +452,10 @@ func (c *chaos) replay(u *chaosUser, truth map[string]listed, full bool) {
 		case mirror.KindRemoved:
 			require.True(c, rows[id], "removed before it was added")
 			delete(rows, id)
-			if position > u.after && u.posted[id] {
-				if !c.proxy.absent[id] {
-					_, listed := truth[id]
-					c.Logf("removed %s of account %s at position %d, listed now: %v; deletions and purges: %v", id, change.AccountID, position, listed, u.history)
-				}
-				require.True(c, c.proxy.absent[id], "a transaction was removed on doubt")
+			if !c.proxy.absent[id] && !c.proxy.pending[id] {
+				_, listed := truth[id]
+				c.Logf("removed %s of account %s at position %d, listed now: %v; deletions and purges: %v", id, change.AccountID, position, listed, u.history)
+				require.Fail(c, "a transaction was removed on doubt")
 			}
 		case mirror.KindErased:
 		}
@@ -412,12 +466,8 @@ func (c *chaos) replay(u *chaosUser, truth map[string]listed, full bool) {
 		}
 	}
 	require.Len(c, rows, len(truth), "replayed rows")
-	u.posted, u.after = map[string]bool{}, position
-	for id, t := range truth {
+	for id := range truth {
 		require.True(c, rows[id], "replayed row")
-		if t.Status == "posted" {
-			u.posted[id] = true
-		}
 	}
 }
 

@@ -68,6 +68,9 @@ var errInjected = errors.New("injected database fault")
 type trouble struct {
 	random     *rand.Rand
 	fail, kill float64
+	// query and args are those of the last query.
+	query string
+	args  []any
 }
 
 // strike is called before and after each statement, and fails it.
@@ -120,10 +123,39 @@ func (c *faultyConn) ExecContext(ctx context.Context, query string, args []drive
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.trouble.query, c.trouble.args = query, nil
+	for _, arg := range args {
+		c.trouble.args = append(c.trouble.args, arg.Value)
+	}
 	if err := c.trouble.strike(); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.trouble.strike(); err != nil {
+		return nil, err
+	}
+	statement, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyStmt{Stmt: statement, trouble: c.trouble}, nil
+}
+
+type faultyStmt struct {
+	driver.Stmt
+
+	trouble *trouble
+}
+
+func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.trouble.strike(); err != nil {
+		return nil, err
+	}
+	result, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	return result, errors.Join(err, s.trouble.strike())
 }
 
 func (c *faultyConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {

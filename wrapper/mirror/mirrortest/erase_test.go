@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +16,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
-var erasures = flag.Int("erasures", 20, "number of erasures during a sync of another process")
+var erasures = flag.Int("erasures", 12, "number of erasures during a sync of another process")
 
 // TestErase erases users while another process syncs them. Nothing may be left, except the record.
 func TestErase(t *testing.T) { //nolint:paralleltest // it uses all processors
@@ -26,12 +25,9 @@ func TestErase(t *testing.T) { //nolint:paralleltest // it uses all processors
 			d := newDatabase(t, dialect)
 			p := newProxy(1)
 			defer p.server.Close()
-			var wait sync.WaitGroup
-			defer wait.Wait()
 			replies := make(chan reply)
 			process := &process{replies: replies, setup: setup{Dialect: d.dialect, Database: d.url, Server: p.server.URL, APIKey: apiKey}}
-			process.start(&wait)
-			defer close(process.commands)
+			defer process.start()()
 			synctest.Test(t, func(t *testing.T) { eraseDuringSync(t, d, p, process, replies) })
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 )
 
@@ -52,10 +53,13 @@ type proxy struct {
 	faults  float64
 	// overlay holds transactions that the bank has changed: a new description, or "" for those that have vanished.
 	overlay map[string]string
-	// posted holds the posted transactions by account that were ever listed, absent those that were not listed later.
-	posted   map[string]map[string]bool
-	absent   map[string]bool
-	requests atomic.Int64
+	// pending holds the pending transactions that were ever listed, absent the posted ones that Basiq did not have later.
+	pending, absent map[string]bool
+	// purges is how often a purge gave the transactions of a connection new IDs.
+	purges           map[string]int
+	requests, failed atomic.Int64
+	// parsed holds the transactions by their JSON.
+	parsed map[string]listed
 	// lists holds the lists that were made at the time listsAt. A change of the sandbox empties it.
 	lists   map[string][]listed
 	listsAt time.Time
@@ -63,8 +67,8 @@ type proxy struct {
 
 func newProxy(seed uint64) *proxy {
 	p := &proxy{
-		exchanges: make(chan *exchange), random: rand.New(rand.NewPCG(seed, 2)), overlay: map[string]string{}, posted: map[string]map[string]bool{},
-		absent: map[string]bool{},
+		exchanges: make(chan *exchange), random: rand.New(rand.NewPCG(seed, 2)), overlay: map[string]string{}, pending: map[string]bool{},
+		absent: map[string]bool{}, purges: map[string]int{}, parsed: map[string]listed{},
 	}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.requests.Add(1)
@@ -78,7 +82,11 @@ func newProxy(seed uint64) *proxy {
 		case <-r.Context().Done(): // the process was killed
 			return
 		}
-		<-x.done
+		select {
+		case <-x.done:
+		case <-r.Context().Done():
+			return
+		}
 		if x.abort {
 			panic(http.ErrAbortHandler)
 		}
@@ -106,9 +114,11 @@ func (p *proxy) handle(x *exchange) {
 	defer func() { x.now = time.Now() }()
 	switch chance := p.random.Float64(); {
 	case chance < p.faults:
+		p.failed.Add(1)
 		p.fail(x)
 		return
 	case chance < 1.5*p.faults && strings.HasSuffix(x.request.URL.Path, "/transactions"): // the most dangerous fault
+		p.failed.Add(1)
 		x.response.Header().Set("Content-Type", "application/json")
 		_, _ = x.response.WriteString(emptyList)
 		return
@@ -166,6 +176,7 @@ type listed struct {
 	Amount      string          `json:"amount"`
 	Description string          `json:"description"`
 	Account     string          `json:"account"`
+	Connection  string          `json:"connection"`
 	raw         json.RawMessage `json:"-"`
 }
 
@@ -226,20 +237,34 @@ func (p *proxy) transactions(path, filter string, header http.Header) (all []lis
 				Next string `json:"next"`
 			} `json:"links"`
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
+		if err := api.Unmarshal(w.Body.Bytes(), &page); err != nil {
 			panic(err)
 		}
 		for _, raw := range page.Data {
-			t := listed{raw: raw}
-			if err := json.Unmarshal(raw, &t); err != nil {
-				panic(err)
+			t, known := p.parsed[string(raw)]
+			if !known {
+				t.raw = raw
+				if err := api.Unmarshal(raw, &t); err != nil {
+					panic(err)
+				}
+				p.parsed[string(raw)] = t
+			}
+			if purges := p.purges[t.Connection]; purges > 0 {
+				id := fmt.Sprintf("%s-%d", t.ID, purges)
+				t.raw = bytes.Replace(t.raw, fmt.Appendf(nil, `"id":%q`, t.ID), fmt.Appendf(nil, `"id":%q`, id), 1)
+				t.ID = id
+			}
+			if t.Status == "pending" {
+				p.pending[t.ID] = true
+			} else {
+				delete(p.pending, t.ID)
 			}
 			if description, changed := p.overlay[t.ID]; changed {
 				if description == "" {
 					p.absent[t.ID] = true
 					continue
 				}
-				t.raw = bytes.Replace(raw, fmt.Appendf(nil, `"description":%q`, t.Description), fmt.Appendf(nil, `"description":%q`, description), 1)
+				t.raw = bytes.Replace(t.raw, fmt.Appendf(nil, `"description":%q`, t.Description), fmt.Appendf(nil, `"description":%q`, description), 1)
 				t.Description = description
 			}
 			all = append(all, t)

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,8 +34,8 @@ type command struct {
 	Calm bool
 	// Now is the time at Basiq.
 	Now time.Time
-	// AllowMass allows mass removals.
-	AllowMass bool
+	// AllowMass allows mass removals. Connections reads the connections in any case.
+	AllowMass, Connections bool
 }
 
 // reply is the outcome of a command.
@@ -108,6 +108,9 @@ func TestSyncer(t *testing.T) { //nolint:paralleltest // a process of its own
 				var options []mirror.SyncOption
 				if c.AllowMass {
 					options = append(options, mirror.AllowMassRemoval())
+				}
+				if c.Connections {
+					options = append(options, mirror.ReadConnections())
 				}
 				r.Result, err = m.Sync(context.Background(), c.User, options...)
 			}
@@ -185,18 +188,30 @@ type process struct {
 	index    int
 	setup    setup
 	commands chan command
-	replies  chan<- reply
+	replies  chan reply
+	// running is the process, nil if it is not running.
+	running atomic.Pointer[os.Process]
 }
 
-// start starts the goroutine that runs the process. It ends when commands is closed.
-func (p *process) start(wait *sync.WaitGroup) {
+// kill kills the process if it is running.
+func (p *process) kill() {
+	if running := p.running.Load(); running != nil {
+		_ = running.Kill()
+	}
+}
+
+// start starts the goroutine that runs the process. The function that it returns ends both, also during a command.
+func (p *process) start() (stop func()) {
 	p.commands = make(chan command)
-	wait.Go(func() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		var cmd *exec.Cmd
 		var in io.WriteCloser
 		var out *bufio.Reader
 		stop := func() {
 			if cmd != nil {
+				p.running.Store(nil)
 				_ = in.Close()
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
@@ -212,6 +227,7 @@ func (p *process) start(wait *sync.WaitGroup) {
 					p.replies <- reply{Err: err.Error(), Died: true, process: p.index}
 					continue
 				}
+				p.running.Store(cmd.Process)
 			}
 			var r reply
 			line, _ := json.Marshal(c)
@@ -229,7 +245,18 @@ func (p *process) start(wait *sync.WaitGroup) {
 			r.process = p.index
 			p.replies <- r
 		}
-	})
+	}()
+	return func() {
+		close(p.commands)
+		p.kill()
+		for {
+			select {
+			case <-p.replies:
+			case <-ended:
+				return
+			}
+		}
+	}
 }
 
 func (p *process) spawn() (*exec.Cmd, io.WriteCloser, *bufio.Reader, error) {

@@ -100,7 +100,7 @@ CREATE TABLE basiq_change (
 	pending_id TEXT NOT NULL,
 	candidates TEXT NOT NULL,
 	PRIMARY KEY (user_id, position)
-);
+) CLUSTERED;
 CREATE TABLE basiq_deletion (
 	user_id TEXT NOT NULL,
 	erased_at INSTANT NOT NULL,
