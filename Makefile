@@ -85,7 +85,7 @@ CHAOS ?= -timeout 12h -seeds 8 -days 30 -users 5
 mirror-chaos: ## Run the long form of the chaos test of package mirror (CHAOS=flags)
 	cd $(MIRRORTEST) && go test -count=1 -run '^TestChaos$$' . $(CHAOS)
 
-# The tests start PostgreSQL if it is installed, as those of the mirror do.
+# The tests start PostgreSQL if it is installed, like the tests of the mirror.
 fleet: ## Test the workers, the shared state and the command of wrapper/fleet on SQLite and PostgreSQL
 	cd $(FLEET) && go test -count=1 ./...
 

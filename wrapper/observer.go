@@ -155,7 +155,7 @@ type JobWaitResult struct {
 	Duration time.Duration
 	// Waited is how long the wait was idle between polls. The rest are the calls, and the function of [WithMFA].
 	Waited time.Duration
-	// Polls is the number of polls, including those that failed.
+	// Polls is the number of polls, including failed ones.
 	Polls int
 }
 
