@@ -9,15 +9,16 @@ FUZZ_TIME     ?= 60s
 
 CONFORMANCE := api/conformance
 MIRRORTEST  := wrapper/mirror/mirrortest
+OTEL        := wrapper/basiqotel
 # The nested modules besides CONFORMANCE. A test compares the list with the go.mod files.
-NESTED      := wrapper/mirror/mirrortest
+NESTED      := wrapper/mirror/mirrortest wrapper/basiqotel wrapper/basiqotel/examples
 OFFICIAL    ?= ../shared/reference/official
 # Coverage is measured for the handwritten code that users import, except for the mirror, whose SQL store has its tests in another
 # module.
 COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror)
 COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos cycles soak browser cover bench bench-once \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos otel cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -87,6 +88,10 @@ mirror: ## Test package mirror on SQLite and PostgreSQL with several processes
 
 mirror-chaos: ## Run the chaos test of package mirror (CHAOS=flags)
 	cd $(MIRRORTEST) && go test -count=1 -run '^TestChaos$$' . $(CHAOS)
+
+otel: ## Test package basiqotel and its examples
+	cd $(OTEL) && go test -race -shuffle=on ./...
+	cd $(OTEL)/examples && go test -shuffle=on ./...
 
 # The cycles take ten minutes with the race detector, and half a minute without it. RACE= disables it, also for the soak test.
 RACE ?= -race

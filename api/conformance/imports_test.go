@@ -73,9 +73,10 @@ func TestImports_WithinModule(t *testing.T) {
 	}
 }
 
-// checkers are modules that check or generate the library. Users must neither link nor require them.
+// checkers are modules that check or generate the library, or that only a nested module needs. Users must neither link nor
+// require them.
 var checkers = []string{
-	"github.com/getkin/kin-openapi", "github.com/oapi-codegen/oapi-codegen", "github.com/Shopify/toxiproxy", "github.com/stretchr/testify",
+	"go.opentelemetry.io", "github.com/getkin/kin-openapi", "github.com/oapi-codegen/oapi-codegen", "github.com/Shopify/toxiproxy", "github.com/stretchr/testify",
 }
 
 func TestImports_NoCheckers(t *testing.T) {
@@ -98,6 +99,19 @@ func TestImports_MirrorWithoutDriver(t *testing.T) {
 	for dependency := range strings.FieldsSeq(golang(t, "list", "-deps", "./wrapper/mirror")) {
 		for _, driver := range []string{"modernc.org", "github.com/jackc", "github.com/lib/pq", "github.com/mattn/go-sqlite3"} {
 			assert.False(t, under(dependency, driver), "package mirror links %s", dependency)
+		}
+	}
+}
+
+// Programs choose the SDK and the exporters of OpenTelemetry.
+func TestImports_OpenTelemetryAPIOnly(t *testing.T) {
+	t.Parallel()
+	for dependency := range strings.FieldsSeq(golang(t, "-C", "wrapper/basiqotel", "list", "-deps", ".")) {
+		for _, other := range append(checkers[1:], "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters") {
+			assert.False(t, under(dependency, other), "package basiqotel links %s", dependency)
+		}
+		if path, ours := strings.CutPrefix(dependency, module+"/"); ours {
+			assert.Contains(t, []string{"api", "gen", "wrapper", "wrapper/basiqotel"}, path)
 		}
 	}
 }
