@@ -10,15 +10,16 @@ FUZZ_TIME     ?= 60s
 CONFORMANCE := api/conformance
 MIRRORTEST  := wrapper/mirror/mirrortest
 FLEET       := wrapper/fleet
+OTEL        := wrapper/basiqotel
 # The nested modules besides CONFORMANCE. A test compares the list with the go.mod files.
-NESTED      := wrapper/mirror/mirrortest wrapper/fleet
+NESTED      := wrapper/mirror/mirrortest wrapper/basiqotel wrapper/basiqotel/examples wrapper/fleet
 OFFICIAL    ?= ../shared/reference/official
 # Coverage is measured for the handwritten code that users import, except for the mirror, whose SQL store has its tests in another
 # module, and the server of those tests.
 COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest)
 COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-scale cycles soak browser cover bench bench-once \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-scale otel cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -93,6 +94,10 @@ fleet: ## Test the workers, the shared state and the command of wrapper/fleet on
 SCALE ?= -users 10000 -database postgresql
 fleet-scale: ## Measure the requests, queue operations and database size of many users (SCALE=flags)
 	cd $(FLEET) && go test -count=1 -timeout 6h -v -run '^TestScale$$' . -args $(SCALE)
+
+otel: ## Test package basiqotel and its examples
+	cd $(OTEL) && go test -race -shuffle=on ./...
+	cd $(OTEL)/examples && go test -shuffle=on ./...
 
 # The cycles take ten minutes with the race detector, and half a minute without it. RACE= disables it, also for the soak test.
 RACE ?= -race

@@ -148,8 +148,26 @@
 //
 // Each call passes these stages: retries, with throttling and the rate limit before each attempt; the middleware of
 // [WithMiddleware]; authorization; the http.Client of [WithHTTPClient]. Middleware runs once per attempt without the token.
-// [CallFromContext] returns the call in middleware, in a [Limiter], in a [TokenSource] and in a transport. [WithLogger] logs
-// attempts without IDs, headers or bodies. Secrets are of a type that prints, logs and marshals as "[redacted]".
+// [WithLogger] logs calls and attempts without IDs, headers or bodies. Secrets are of a type that prints, logs and marshals as
+// "[redacted]".
+//
+// # Observers
+//
+// An [Observer], see [WithObserver], learns the start and the end of each call and of each attempt, each wait with its reason,
+// and the outcome of each wait for a job, without IDs and secrets. Package basiqotel, a module of its own, exports them to
+// OpenTelemetry as traces and metrics.
+//
+// These functions of the caller run during a call. [CallFromContext] on their context returns the call: its operation, its
+// server, the number of the attempt, and the number of the page of a list or of the poll of a wait.
+//
+//   - The functions of an [Observer]. They may add values to the contexts of the call and of the attempt, and all functions below
+//     get these values.
+//   - [Limiter].Wait, before an attempt. The number is the one of the previous attempt, or 0. Before the second request of an
+//     attempt, whose first token was rejected, it is the one of this attempt.
+//   - [Middleware], during an attempt, without the token.
+//   - [TokenSource].Token and Reject, during an attempt. The request for a token that the default source makes is a call with a
+//     context of its own, because all calls that wait for the token share it.
+//   - The transport of [WithHTTPClient], during an attempt, with the token.
 //
 // # Webhooks
 //

@@ -74,9 +74,10 @@ func TestImports_WithinModule(t *testing.T) {
 	}
 }
 
-// checkers are modules that check or generate the library. Users must neither link nor require them.
+// checkers are modules that check or generate the library, or that only a nested module needs. Users must neither link nor
+// require them.
 var checkers = []string{
-	"github.com/getkin/kin-openapi", "github.com/oapi-codegen/oapi-codegen", "github.com/Shopify/toxiproxy", "github.com/stretchr/testify",
+	"go.opentelemetry.io", "github.com/getkin/kin-openapi", "github.com/oapi-codegen/oapi-codegen", "github.com/Shopify/toxiproxy", "github.com/stretchr/testify",
 }
 
 func TestImports_NoCheckers(t *testing.T) {
@@ -118,6 +119,19 @@ func TestImports_FleetIsNested(t *testing.T) {
 	for dependency := range strings.FieldsSeq(string(out)) {
 		assert.False(t, under(dependency, module+"/wrapper/basiqtest"), "package fleet links the sandbox")
 		assert.NotEqual(t, "testing", dependency, "package fleet links package testing")
+	}
+}
+
+// Programs choose the SDK and the exporters of OpenTelemetry.
+func TestImports_OpenTelemetryAPIOnly(t *testing.T) {
+	t.Parallel()
+	for dependency := range strings.FieldsSeq(golang(t, "-C", "wrapper/basiqotel", "list", "-deps", ".")) {
+		for _, other := range append(checkers[1:], "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters") {
+			assert.False(t, under(dependency, other), "package basiqotel links %s", dependency)
+		}
+		if path, ours := strings.CutPrefix(dependency, module+"/"); ours {
+			assert.Contains(t, []string{"api", "gen", "wrapper", "wrapper/basiqotel"}, path)
+		}
 	}
 }
 

@@ -114,7 +114,9 @@ func intOf(span sdktrace.ReadOnlySpan, key attribute.Key, otherwise int) int {
 	return otherwise
 }
 
-func durationOf(span sdktrace.ReadOnlySpan) time.Duration { return span.EndTime().Sub(span.StartTime()) }
+func durationOf(span sdktrace.ReadOnlySpan) time.Duration {
+	return span.EndTime().Sub(span.StartTime())
+}
 
 // isAttempt reports whether a span is an attempt: only their names have a path.
 func isAttempt(span sdktrace.ReadOnlySpan) bool { return strings.Contains(span.Name(), " /") }
@@ -321,7 +323,8 @@ func TestObserver_Spans(t *testing.T) {
 				}
 				return false
 			})
-			lines = append(lines, fmt.Sprint(span.Name(), " ", attribute.NewSet(attributes...).Encoded(attribute.DefaultEncoder()), " ", span.Status().Code))
+			set := attribute.NewSet(attributes...)
+			lines = append(lines, fmt.Sprint(span.Name(), " ", set.Encoded(attribute.DefaultEncoder()), " ", span.Status().Code))
 			_, found := valueOf(span, "server.address")
 			assert.True(t, found)
 		}
