@@ -87,6 +87,7 @@ func (s *AffordabilityService) Transactions(ctx context.Context, userID, snapsho
 }
 
 // TransactionsPage returns one page of [AffordabilityService.Transactions]; see [TransactionsService.Page].
+// operationId: getAffordabilitySnapshotTransactions.
 //
 // Deprecated: use [ReportsService.Create] with [ReportTypeAffordability], or insights.
 func (s *AffordabilityService) TransactionsPage(ctx context.Context, userID, snapshotID string, at Cursor, options ...AffordabilityTransactionListOptions) (*Page[AffordabilityTransaction], error) {

@@ -20,6 +20,7 @@ import (
 
 // CallInfo describes the call that middleware, a [Limiter], a [TokenSource], a transport or an [Observer] is handling.
 type CallInfo struct {
+	// Operation is the operation that the call makes.
 	Operation Operation
 	// Attempt counts the attempts of this call, from 1. It is 0 before the first attempt, for example in a [Limiter].
 	Attempt int

@@ -73,7 +73,8 @@ const (
 	// CodeMissingRequiredFieldValue is returned with 400, or is the code of a failed job, if a row of a CSV statement
 	// lacks the value of a required field.
 	CodeMissingRequiredFieldValue Code = "missing-required-field-value"
-	// CodeNoProductionAccess is returned with 403: the API key is enabled only for the sandbox.
+	// CodeNoProductionAccess is returned with 403: the API key is enabled only for Basiq's sandbox
+	// environment.
 	CodeNoProductionAccess Code = "no-production-access"
 	// CodeNoWebhooksFound is returned with 400: a test message was sent, but the application has no webhook.
 	CodeNoWebhooksFound Code = "no-webhooks-found"

@@ -34,6 +34,8 @@ type compositeCall struct {
 
 const doneJobJSON = `{"type":"job","id":"j1","steps":[{"title":"verify-credentials","status":"success"}],"links":{"source":"/users/u1/connections/c1"}}`
 
+const failedJobJSON = `{"type":"job","id":"j1","steps":[{"title":"verify-credentials","status":"failed","result":{"code":"invalid-credentials"}}]}`
+
 var compositeReport = basiq.CreateReport{ReportType: basiq.ReportTypeAffordability, Title: "March"}
 
 // result returns a pointer as a value that is nil if the pointer is nil.
@@ -90,7 +92,11 @@ var compositeCalls = []compositeCall{
 	{
 		"Jobs.Wait", "getJobs", []string{"jobID"}, []string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
-			return result(c.Jobs.Wait(t.Context(), ids[0]))
+			job, err := c.Jobs.Wait(t.Context(), ids[0])
+			if err != nil {
+				return nil, err // Wait also returns the job as of the last poll
+			}
+			return job, nil
 		},
 	},
 	{
@@ -399,7 +405,7 @@ func TestCompositeCalls_InvalidIDs(t *testing.T) {
 
 // For any response to any of its requests, a composite call ends with a result or with an error in one line.
 func FuzzCompositeBody(f *testing.F) {
-	for i, body := range []string{"", "{}", "null", `{"data":[null]}`, `{"id":"x1"}`, jobJSON, doneJobJSON, connectionJSON, reportJSON, list(webhookJSON), list(transactionJSON)} {
+	for i, body := range []string{"", "{}", "null", `{"data":[null]}`, `{"id":"x1"}`, jobJSON, doneJobJSON, connectionJSON, reportJSON, failedJobJSON, list(webhookJSON), list(transactionJSON)} {
 		f.Add([]byte(body), uint(i), []byte(replacements[i%len(replacements)]))
 		f.Add([]byte(body), uint(0), []byte(nil))
 	}

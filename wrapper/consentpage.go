@@ -48,6 +48,7 @@ const maxRedirectJobs = 100
 
 // ConsentPage describes a visit to Basiq's consent page.
 type ConsentPage struct {
+	// Action is the purpose of the visit. The default is [ConsentActionNone].
 	Action ConsentAction
 	// State is returned with the redirect and prevents forged redirects. Create it with [NewConsentState], keep it in
 	// the user's session, and pass it to [ParseConsentRedirect]. Required.

@@ -61,7 +61,7 @@ const minDescription = 3
 // EnrichmentService derives merchants, locations and industries from the descriptions of transactions.
 type EnrichmentService struct{ client *Client }
 
-// Get returns the enrichment of a transaction. Basiq's sandbox accepts 100 of these calls a month.
+// Get returns the enrichment of a transaction. Basiq's sandbox environment accepts 100 of these calls a month.
 // Errors: [ErrBadRequest], [ErrForbidden] if Basiq has not enabled it for the API key. operationId: getEnrich, which
 // the 3.0 document calls Enrich.
 func (s *EnrichmentService) Get(ctx context.Context, query EnrichQuery) (*Enrich, error) {

@@ -91,7 +91,7 @@ func (s *EventsService) List(ctx context.Context, options ...EventListOptions) i
 	return s.collection(options).all(ctx)
 }
 
-// Page returns one page of [EventsService.List]; see [TransactionsService.Page].
+// Page returns one page of [EventsService.List]; see [TransactionsService.Page]. operationId: getEvents.
 func (s *EventsService) Page(ctx context.Context, at Cursor, options ...EventListOptions) (*Page[Event], error) {
 	return s.collection(options).one(ctx, at)
 }

@@ -81,7 +81,7 @@ func (s *InsightsService) List(ctx context.Context, userID string, options ...In
 	return s.collection(userID, options).all(ctx)
 }
 
-// Page returns one page of [InsightsService.List], with at most 20 insights; see [TransactionsService.Page].
+// Page returns one page of [InsightsService.List], with at most 20 insights; see [TransactionsService.Page]. operationId: listUserInsights.
 func (s *InsightsService) Page(ctx context.Context, userID string, at Cursor, options ...InsightListOptions) (*Page[Insight], error) {
 	return s.collection(userID, options).one(ctx, at)
 }

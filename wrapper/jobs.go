@@ -300,17 +300,14 @@ type jobFields struct {
 type JobsService struct{ client *Client }
 
 // Get returns the current state of a job. If the job has failed, Get returns no error: see [Job.Err].
-//
-// Errors: [ErrInvalidInput], [ErrNotFound]. Basiq does not document how long it keeps a job; [JobsService.List]
-// returns the jobs of the last seven days. operationId: getJobs.
+// Basiq does not document how long it keeps a job; [JobsService.List] returns the jobs of the last seven days. operationId:
+// getJobs.
 func (s *JobsService) Get(ctx context.Context, jobID string) (*Job, error) {
 	return get(ctx, s.client, opGetJob, []pathParam{{"jobID", jobID}}, jobResource, bindID(s.client.raw.GetJobs, jobID))
 }
 
 // List returns the user's jobs of the last seven days that the options select, the most recently changed first; see
-// [JobFields].
-//
-// Errors: [ErrInvalidInput], [ErrNotFound] if the user does not exist. operationId: getUserJobs.
+// [JobListOptions]. operationId: getUserJobs.
 func (s *JobsService) List(ctx context.Context, userID string, options ...JobListOptions) iter.Seq2[*Job, error] {
 	return list(ctx, s.client, opGetUserJobs, []pathParam{{"userID", userID}}, jobResource, bindIDInput(s.client.raw.GetUserJobs, userID, nil), listOptionsOf(options))
 }
@@ -320,8 +317,7 @@ func (s *JobsService) List(ctx context.Context, userID string, options ...JobLis
 //
 // A wrong or late MFA answer is an error of this call or fails the job. The call is retried only if the MFA answers
 // certainly did not reach Basiq. It uses a [ClientAccess] token of the user, as Basiq's documentation requires, unless
-// [ContextWithScope] sets another. Errors: [ErrInvalidInput], [ErrMFARejected], [ErrBadRequest], [ErrNotFound].
-// operationId: postJobMfa.
+// [ContextWithScope] sets another. Errors: [ErrMFARejected], [ErrBadRequest]. operationId: postJobMfa.
 func (s *JobsService) AnswerMFA(ctx context.Context, userID, jobID string, answers ...Secret) (*Job, error) {
 	if len(answers) == 0 {
 		return nil, invalidInput(opPostJobMFA.Name, "answers", "one answer is required for each question")

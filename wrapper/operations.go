@@ -62,7 +62,8 @@ const (
 	retryDelete
 )
 
-// operations holds all operations, in the order of the documents.
+// operations holds all operations, in the order of the documents. The token scopes that an operation accepts are in
+// openapi.yaml (x-basiq-scopes) and in basiqtest/routes.go: this client sends a server token unless the context sets a scope.
 var operations []*Operation
 
 func register(id, name, method, path string, retries retryRule, versions versionSet) *Operation {

@@ -213,7 +213,7 @@ func WithRateLimit(limiter Limiter) Option {
 		func(c *config) { c.limiter = limiter })
 }
 
-// WithRetry sets how often, and after what delays, a call is retried.
+// WithRetry sets how often, and after what delays, a call is retried. The default is the zero [RetryPolicy].
 func WithRetry(retry RetryPolicy) Option {
 	retry.MaxAttempts = cmp.Or(retry.MaxAttempts, defaultRetry.MaxAttempts)
 	retry.BaseDelay = cmp.Or(retry.BaseDelay, defaultRetry.BaseDelay)
@@ -251,9 +251,9 @@ func WithUserAgent(product string) Option {
 		func(c *config) { c.product = product })
 }
 
-// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB. The error
-// for a larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more than about
-// 100 MiB.
+// WithMaxResponseBytes sets the largest size of a response body, after decompression. The default is 32 MiB, and the
+// minimum 1. The error for a larger body is [ErrResponseTooLarge]. It is also returned if the values of a body would take more
+// than about 100 MiB.
 func WithMaxResponseBytes(limit int64) Option {
 	return setting("WithMaxResponseBytes", limit >= 1, "must be at least 1", func(c *config) { c.bodyLimit = limit })
 }

@@ -37,7 +37,8 @@ func (c Cursor) valid() bool {
 type PageError struct {
 	// Cursor is the position of the page that failed; empty for the first page. It contains filters: do not log it.
 	Cursor Cursor
-	Err    error
+	// Err is the error of the call that fetched the page, or [ErrBadPageLink] or [ErrListChanged].
+	Err error
 }
 
 // Error returns the text of Err, without the cursor.
@@ -56,6 +57,7 @@ func (e *PageError) Unwrap() error { return e.Err }
 
 // Page is one page of a collection of T.
 type Page[T any] struct {
+	// Items are in the order of Basiq.
 	Items []T
 	// Total is the number of items on all pages, which Basiq calls size; 0 if Basiq does not report it. It is 0 for insights
 	// and payees, because Basiq's documents disagree about its name there.

@@ -43,7 +43,7 @@ func (s *PayeesService) List(ctx context.Context, userID string, options ...Paye
 	return s.collection(userID, options).all(ctx)
 }
 
-// Page returns one page of [PayeesService.List]; see [TransactionsService.Page].
+// Page returns one page of [PayeesService.List]; see [TransactionsService.Page]. operationId: GetPayees.
 func (s *PayeesService) Page(ctx context.Context, userID string, at Cursor, options ...PayeeListOptions) (*Page[Payee], error) {
 	return s.collection(userID, options).one(ctx, at)
 }

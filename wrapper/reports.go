@@ -128,7 +128,7 @@ func (s *ReportsService) List(ctx context.Context) iter.Seq2[*Report, error] {
 	return s.reports().all(ctx)
 }
 
-// Page returns one page of [ReportsService.List]; see [TransactionsService.Page].
+// Page returns one page of [ReportsService.List]; see [TransactionsService.Page]. operationId: listReports.
 func (s *ReportsService) Page(ctx context.Context, at Cursor) (*Page[Report], error) {
 	return s.reports().one(ctx, at)
 }
@@ -233,7 +233,8 @@ func (s *ReportsService) Transactions(ctx context.Context, reportID string, opti
 	return s.transactions(reportID, options).all(ctx)
 }
 
-// TransactionsPage returns one page of [ReportsService.Transactions]; see [TransactionsService.Page].
+// TransactionsPage returns one page of [ReportsService.Transactions]; see [TransactionsService.Page]. operationId:
+// retrieveReportTransactions.
 func (s *ReportsService) TransactionsPage(ctx context.Context, reportID string, at Cursor, options ...ReportTransactionListOptions) (*Page[ReportTransaction], error) {
 	return s.transactions(reportID, options).one(ctx, at)
 }

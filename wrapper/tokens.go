@@ -23,6 +23,7 @@ const (
 
 // Scope specifies whether a token is for the application's server or for one user. Scopes are comparable.
 type Scope struct {
+	// Access is [TokenScopeServerAccess] or [TokenScopeClientAccess].
 	Access TokenScope
 	// UserID is the user that the token is bound to; empty for a server token.
 	UserID string
@@ -57,6 +58,7 @@ func contextWithDefaultScope(ctx context.Context, scope Scope) context.Context {
 
 // Token is an access token. To store it, store the result of Value.Reveal; a marshaled Token is redacted.
 type Token struct {
+	// Value is sent in the Authorization header.
 	Value Secret
 	// Expires is when the token expires. It is zero if that is not known.
 	Expires time.Time

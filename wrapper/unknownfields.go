@@ -15,6 +15,7 @@ import (
 
 // An UnknownField is a part of a response that this version of the package does not know.
 type UnknownField struct {
+	// Operation is the operation whose response has the field.
 	Operation Operation
 	// Path is the path of the field, for example "data[].account.displayName". Keys of maps are "*".
 	Path string

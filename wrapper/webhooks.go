@@ -180,7 +180,7 @@ func (s *WebhooksService) Messages(ctx context.Context, webhookID string, option
 	return s.messages(webhookID, options).all(ctx)
 }
 
-// MessagesPage returns one page of [WebhooksService.Messages]; see [TransactionsService.Page].
+// MessagesPage returns one page of [WebhooksService.Messages]; see [TransactionsService.Page]. operationId: listMessages.
 func (s *WebhooksService) MessagesPage(ctx context.Context, webhookID string, at Cursor, options ...WebhookMessageListOptions) (*Page[WebhookMessage], error) {
 	return s.messages(webhookID, options).one(ctx, at)
 }

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -53,9 +54,32 @@ func TestDeprecatedOperations(t *testing.T) {
 	assert.GreaterOrEqual(t, checked, len(methods))
 }
 
+// The comment of each method of a service names the operations that it calls.
+func TestComments_OperationID(t *testing.T) {
+	t.Parallel()
+	ids := map[string]bool{}
+	for _, op := range basiq.Operations() {
+		ids[op.ID] = true
+	}
+	for _, method := range methodsOf(t, "../../wrapper/*.go") {
+		if !strings.HasSuffix(method.receiver, "Service") || !ast.IsExported(method.name) {
+			continue
+		}
+		found := operationIDs.FindStringSubmatch(strings.ReplaceAll(method.doc, "\n", " "))
+		if assert.NotNil(t, found, "%s.%s has no operationId", method.receiver, method.name) {
+			for id := range strings.SplitSeq(found[1]+found[2], ", ") {
+				assert.True(t, ids[id], "%s.%s: %s is not an operationId", method.receiver, method.name, id)
+			}
+		}
+	}
+}
+
+var operationIDs = regexp.MustCompile(`operationId(?:: (\w+)|s: ((?:\w+, )*\w+))`)
+
 type method struct {
 	receiver, name string
 	deprecated     bool
+	doc            string
 }
 
 // methodsOf returns the methods with pointer receivers in the files that match a pattern.
@@ -74,7 +98,7 @@ func methodsOf(t *testing.T, pattern string) []method {
 			}
 			if star, ok := f.Recv.List[0].Type.(*ast.StarExpr); ok {
 				if receiver, ok := star.X.(*ast.Ident); ok {
-					all = append(all, method{receiver.Name, f.Name.Name, strings.Contains(f.Doc.Text(), "\n\nDeprecated: ")})
+					all = append(all, method{receiver.Name, f.Name.Name, strings.Contains(f.Doc.Text(), "\n\nDeprecated: "), f.Doc.Text()})
 				}
 			}
 		}
