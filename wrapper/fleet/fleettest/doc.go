@@ -4,5 +4,5 @@
 // they run it as the user postgres or nobody. POSTGRES_TESTS=required makes them fail without PostgreSQL.
 //
 //	go test .                                               # the short form, for every change
-//	go test -run TestShared -v . -users 2000 -rounds 10     # the long form
+//	go test -run TestShared -v . -users 2000 -rounds 4      # the long form
 package fleettest

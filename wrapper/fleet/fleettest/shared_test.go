@@ -199,9 +199,10 @@ func TestShared(t *testing.T) { //nolint:paralleltest // it measures time
 	for i, r := range all {
 		received[i] = r.Time
 	}
-	// The limit is held when requests are sent. A busy machine delays some of them on their way to the sandbox.
-	assertRate(t, "sent", m.sentOf(""), 0.9*rate, 1.05*rate)
-	assertRate(t, "received", received, 0.9*rate, 1.3*rate)
+	// The limit is held when requests are sent. A busy machine delays some of them on their way to the sandbox, and loses
+	// slots that it is too late for.
+	assertRate(t, "sent", m.sentOf(""), 0.5*rate, 1.05*rate)
+	assertRate(t, "received", received, 0.5*rate, 1.5*rate)
 }
 
 // assertTokens asserts that one token was requested in each lifetime. A token is renewed after three quarters of it.

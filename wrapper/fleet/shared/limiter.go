@@ -49,8 +49,16 @@ var _ basiq.Limiter = (*Limiter)(nil)
 // waiter is a request that waits for a slot.
 type waiter struct {
 	operation string
-	done      chan error // has room for one error, which is nil if the request may be sent
+	done      chan permit // has room for one
 }
+
+// permit is the result of waiting: a slot or an error.
+type permit struct {
+	slot time.Time
+	err  error
+}
+
+func (p permit) late() bool { return p.err == nil && time.Since(p.slot) > tolerance }
 
 // hold is the throttling of an operation.
 type hold struct {
@@ -63,8 +71,9 @@ var errHeld = errors.New("operation is held")
 
 // limitTable is the shared schedule and the holds of a limiter.
 type limitTable interface {
-	// reserve reserves n slots. first is the time of the first slot, and holding is set if operations are held.
-	reserve(ctx context.Context, n int, interval time.Duration) (first time.Time, holding bool, err error)
+	// reserve reserves n slots, none of which is earlier than lead from now. first is the time of the first slot, and
+	// holding is set if operations are held.
+	reserve(ctx context.Context, n int, interval, lead time.Duration) (first time.Time, holding bool, err error)
 	// holds returns the operations that are held.
 	holds(ctx context.Context) (map[string]hold, error)
 	// hold holds an operation for a duration, or if it is 0 for one that grows with each consecutive hold.
@@ -104,16 +113,29 @@ func (l *Limiter) Wait(ctx context.Context) error {
 			}
 			continue
 		}
-		w := &waiter{operation: operation, done: make(chan error, 1)}
-		l.enqueue(w)
+		switch p, err := l.permit(ctx, operation); {
+		case err != nil:
+			return err
+		case !errors.Is(p.err, errHeld):
+			return p.err
+		}
+	}
+}
+
+// permit waits for a slot. If the goroutine gets it too late, because the processor is busy, it waits for another one,
+// before all others.
+func (l *Limiter) permit(ctx context.Context, operation string) (permit, error) {
+	w := &waiter{operation: operation, done: make(chan permit, 1)}
+	for first := false; ; first = true {
+		l.enqueue(w, first)
 		select {
-		case err := <-w.done:
-			if !errors.Is(err, errHeld) {
-				return err
+		case p := <-w.done:
+			if !p.late() {
+				return p, nil
 			}
 		case <-ctx.Done():
 			l.remove(w)
-			return ctx.Err()
+			return permit{}, ctx.Err()
 		}
 	}
 }
@@ -131,10 +153,14 @@ func (l *Limiter) held(operation string) (hold, time.Duration) {
 	return h, time.Until(h.until)
 }
 
-func (l *Limiter) enqueue(w *waiter) {
+func (l *Limiter) enqueue(w *waiter, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.queue = append(l.queue, w)
+	if first {
+		l.queue = slices.Insert(l.queue, 0, w)
+	} else {
+		l.queue = append(l.queue, w)
+	}
 	if !l.running {
 		l.running = true
 		go l.dispatch()
@@ -184,12 +210,12 @@ func (l *Limiter) waiting() int {
 func (l *Limiter) dispatch() {
 	ctx := context.Background() // no caller's context, because the slots are for all
 	largest := max(1, int(backlog/l.interval))
-	block := 1
+	block, lead := 1, time.Duration(0)
 	for n := l.waiting(); n > 0; n = l.waiting() {
 		n = min(n, block)
 		sent := time.Now()
-		first, holding, err := l.table.reserve(ctx, n, l.interval)
-		received := time.Now()
+		first, holding, err := l.table.reserve(ctx, n, l.interval, lead)
+		took := time.Since(sent)
 		if err == nil {
 			err = l.refresh(ctx, holding)
 		}
@@ -197,8 +223,13 @@ func (l *Limiter) dispatch() {
 			l.fail(err)
 			continue
 		}
+		// A slow statement leaves in doubt when the slots are. If all statements are slow, they are slow alike.
+		certain := took <= lead+tolerance
+		if lead = max(took, lead*7/8); !certain {
+			continue
+		}
 		switch end := first.Add(time.Duration(n) * l.interval); {
-		case end.Sub(sent) > backlog:
+		case end.Sub(sent) > backlog+lead:
 			block = max(1, n/2)
 		case n == block:
 			block = min(block+1, largest)
@@ -207,9 +238,6 @@ func (l *Limiter) dispatch() {
 			slot := first.Add(time.Duration(i) * l.interval)
 			if !l.waitFor(slot) {
 				return
-			}
-			if slot.Before(received) {
-				slot = received
 			}
 			if !l.use(ctx, slot) {
 				break
@@ -248,17 +276,18 @@ func (l *Limiter) use(ctx context.Context, slot time.Time) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(slot) > tolerance {
+	p := permit{slot: slot}
+	if p.late() {
 		return true
 	}
 	for len(l.queue) > 0 {
 		w := l.queue[0]
 		l.queue = l.queue[1:]
 		if !time.Now().Before(l.holds[w.operation].until) {
-			w.done <- nil
+			w.done <- p
 			break
 		}
-		w.done <- errHeld
+		w.done <- permit{err: errHeld}
 	}
 	return len(l.queue) > 0
 }
@@ -268,7 +297,7 @@ func (l *Limiter) fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.queue {
-		w.done <- err
+		w.done <- permit{err: err}
 	}
 	l.queue = nil
 }

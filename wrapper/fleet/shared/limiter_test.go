@@ -45,9 +45,9 @@ func (m *memoryLimit) statement() func() {
 	}
 }
 
-func (m *memoryLimit) reserve(_ context.Context, n int, interval time.Duration) (time.Time, bool, error) {
+func (m *memoryLimit) reserve(_ context.Context, n int, interval, lead time.Duration) (time.Time, bool, error) {
 	defer m.statement()()
-	first := time.Now().Add(-tolerance)
+	first := time.Now().Add(lead - tolerance)
 	if m.next.After(first) {
 		first = m.next
 	}
@@ -327,10 +327,10 @@ func TestLimiter_HoldTable(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, others)
 
-		_, holding, err := table.reserve(ctx, 1, time.Second)
+		_, holding, err := table.reserve(ctx, 1, time.Second, 0)
 		require.NoError(t, err)
 		assert.True(t, holding)
-		_, holding, err = (&sqlLimit{store: store, name: "other"}).reserve(ctx, 1, time.Second)
+		_, holding, err = (&sqlLimit{store: store, name: "other"}).reserve(ctx, 1, time.Second, 0)
 		require.NoError(t, err)
 		assert.False(t, holding)
 	})

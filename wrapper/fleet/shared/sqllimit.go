@@ -13,16 +13,16 @@ type sqlLimit struct {
 }
 
 // reserve reserves slots after those that are reserved. Slots that were not reserved are lost, except for those of the
-// last moment, which make up for the duration of the statement.
-func (t *sqlLimit) reserve(ctx context.Context, n int, interval time.Duration) (time.Time, bool, error) {
-	length := micros(time.Duration(n) * interval)
+// last moment, which make up for the time between two blocks.
+func (t *sqlLimit) reserve(ctx context.Context, n int, interval, lead time.Duration) (time.Time, bool, error) {
+	length, earliest := micros(time.Duration(n)*interval), micros(lead-tolerance)
 	var firstIn, held int64
 	sent := time.Now()
 	_, err := t.store.queryRow(ctx, `INSERT INTO basiq_shared_limit (name, next_slot) VALUES (?, NOW + ?)
 		ON CONFLICT (name) DO UPDATE SET next_slot = ? + CASE
-			WHEN basiq_shared_limit.next_slot > NOW - ? THEN basiq_shared_limit.next_slot ELSE NOW - ? END
+			WHEN basiq_shared_limit.next_slot > NOW + ? THEN basiq_shared_limit.next_slot ELSE NOW + ? END
 		RETURNING next_slot - ? - NOW, (SELECT COUNT(*) FROM basiq_shared_hold WHERE name = ? AND held_until > NOW)`,
-		[]any{t.name, length, length, micros(tolerance), micros(tolerance), length, t.name}, &firstIn, &held)
+		[]any{t.name, length + earliest, length, earliest, earliest, length, t.name}, &firstIn, &held)
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("shared limit: %w", err)
 	}
