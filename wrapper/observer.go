@@ -9,9 +9,9 @@ import (
 // metrics and traces; package basiqotel implements OpenTelemetry with it. A function that is nil is not called.
 //
 // The functions run in the goroutine of the event, so they delay it. They must be fast and safe for concurrent use. A
-// panic in them is raised like a panic in [Middleware]. They receive no URLs, no headers, no bodies and no IDs of
-// users, connections or other resources. The exceptions are the fields Err, which hold errors of the network and of
-// functions of the caller, and the context of the caller.
+// panic in them is raised like a panic in [Middleware]. They receive no URLs, headers or bodies, and no IDs of users,
+// connections or other resources, except in the caller's context. Do not export the fields Err: they hold errors of the
+// network, of functions of the caller and of token requests, whose texts may contain such IDs, but no secrets.
 //
 // Each started call ends exactly once, and so does each attempt and each wait for a job, also if a function of the
 // caller panics. All times come from the clock of package time. A call takes as long as its attempts and its waits
@@ -38,8 +38,8 @@ type Observer struct {
 	JobWaitEnded func(ctx context.Context, result JobWaitResult)
 }
 
-// WithObserver adds an observer of every call. It can be given more than once. Their functions are called in this order,
-// each with the context that the previous one returned.
+// WithObserver adds an observer of every call. It can be given more than once. The functions of several observers are called
+// in the order of the options, each with the context that the previous one returned. A nil context has no effect.
 func WithObserver(observer Observer) Option {
 	return setting("WithObserver", true, "", func(c *config) { c.observers = append(c.observers, &observer) })
 }
@@ -155,7 +155,7 @@ type JobWaitResult struct {
 	Duration time.Duration
 	// Waited is how long the wait was idle between polls. The rest are the calls, and the function of [WithMFA].
 	Waited time.Duration
-	// Polls is the number of polls, including failed ones.
+	// Polls is the number of polls, including failed polls.
 	Polls int
 }
 

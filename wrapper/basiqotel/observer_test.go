@@ -314,7 +314,7 @@ func TestObserver_Spans(t *testing.T) {
 				continue
 			}
 			assert.Equal(t, trace.SpanKindClient, span.SpanKind())
-			attributes := slices.DeleteFunc(span.Attributes(), func(a attribute.KeyValue) bool {
+			attributes := slices.DeleteFunc(slices.Clone(span.Attributes()), func(a attribute.KeyValue) bool {
 				switch a.Key {
 				case "basiq.correlation_id", "basiq.response.size":
 					return true
