@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -60,7 +61,7 @@ func (f *Fleet) serveHealth(w http.ResponseWriter, r *http.Request) {
 	default:
 	}
 	if err := f.db.DB.PingContext(ctx); err != nil {
-		f.config.Logger.ErrorContext(ctx, "database does not respond", "error", err)
+		f.config.Logger.ErrorContext(ctx, "database does not respond", slog.Any("error", err))
 		http.Error(w, "database does not respond", http.StatusServiceUnavailable)
 		return
 	}

@@ -131,7 +131,7 @@ func (d *Database) migrate(ctx context.Context) error {
 	}
 	if d.Dialect == mirror.SQLite {
 		return d.inTx(ctx, func(tx *sql.Tx) error {
-			_, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil)
+			_, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil) //nolint:staticcheck // it keeps other processes out; all migrations for SQLite can share a transaction
 			return err
 		})
 	}

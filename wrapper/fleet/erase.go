@@ -18,7 +18,8 @@ type eraseWorker struct {
 // Work erases a user. An update of a consent revokes the old one, so the end of a consent is checked first.
 func (w *eraseWorker) Work(ctx context.Context, job *river.Job[EraseArgs]) error {
 	f, args := w.fleet, job.Args
-	erased, err := true, error(nil)
+	erased := true
+	var err error
 	if args.Reason == mirror.ReasonConsentRevoked || args.Reason == mirror.ReasonConsentExpired {
 		erased, err = f.mirror.EraseWithoutConsent(ctx, args.UserID, args.Reason)
 	} else {

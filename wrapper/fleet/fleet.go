@@ -149,14 +149,6 @@ func (f *Fleet) workers() *river.Workers {
 	return workers
 }
 
-func (f *Fleet) periodicJobs() []*river.PeriodicJob {
-	jobs := []*river.PeriodicJob{period(sweepInterval, sweepArgs{}), period(dailyInterval, catchUpArgs{})}
-	if !f.config.SkipUserList {
-		jobs = append(jobs, period(dailyInterval, listUsersArgs{}))
-	}
-	return jobs
-}
-
 // Start starts the workers. They stop when ctx ends or with [Fleet.Stop].
 func (f *Fleet) Start(ctx context.Context) error { return f.river.Start(ctx) }
 

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-
 	"log/slog"
 	"net/http"
 	"net/http/httptest"

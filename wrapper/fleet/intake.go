@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -39,11 +40,17 @@ func (f *Fleet) onDelivery(ctx context.Context, tx *sql.Tx, work mirror.Work) er
 	return err
 }
 
+// listTimeout is how long a job may take that lists the events or the users of the application.
+const listTimeout = time.Hour
+
 type catchUpWorker struct {
 	river.WorkerDefaults[catchUpArgs]
 
 	fleet *Fleet
 }
+
+// Timeout implements [river.Worker].
+func (w *catchUpWorker) Timeout(*river.Job[catchUpArgs]) time.Duration { return listTimeout }
 
 // Work stores the jobs of events that were not delivered, and checks that Basiq delivers.
 func (w *catchUpWorker) Work(ctx context.Context, job *river.Job[catchUpArgs]) error {

@@ -122,8 +122,12 @@ func TestFleet_ListUsers(t *testing.T) {
 			_, err := f.client.Users.Create(f.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
 			require.NoError(f, err)
 		}
+		_, err := f.fleet.River().Insert(f.Context(), listUsersArgs{leader{"a process that was killed"}}, nil)
+		require.NoError(f, err)
+		_, err = f.db.DB.Exec(`UPDATE river_job SET state = 'running', attempted_at = scheduled_at`)
+		require.NoError(f, err)
 		f.start()
-		f.untilStates(time.Minute, "basiq_list_users", "completed")
+		f.untilStates(time.Minute, "basiq_list_users", "running", "completed")
 		assert.Equal(f, 3, f.count(`SELECT COUNT(*) FROM basiq_fleet_user`))
 	}, func(f *fixture) { f.config.tune = withPeriodicJobs })
 }

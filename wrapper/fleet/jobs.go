@@ -61,14 +61,20 @@ type Ask struct {
 	JobID        string `json:"job_id"`
 }
 
+// leader identifies the process that inserts a periodic job. It is an argument of these jobs, so that a job of a process that
+// was killed does not prevent the job of the next leader.
+type leader struct {
+	Leader string `json:"leader"`
+}
+
 // sweepArgs is a job that inserts the jobs of users that are due.
-type sweepArgs struct{}
+type sweepArgs struct{ leader }
 
 // catchUpArgs is a job that reads the events that no webhook delivered, and checks the webhook.
-type catchUpArgs struct{}
+type catchUpArgs struct{ leader }
 
 // listUsersArgs is a job that adds the users that Basiq lists.
-type listUsersArgs struct{}
+type listUsersArgs struct{ leader }
 
 // Kind implements [river.JobArgs].
 func (SyncArgs) Kind() string { return "basiq_sync" }
@@ -140,8 +146,20 @@ func queues(workers int) map[string]river.QueueConfig {
 	}
 }
 
-// period returns a schedule of a periodic job.
-func period(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
-	return river.NewPeriodicJob(river.PeriodicInterval(interval),
-		func() (river.JobArgs, *river.InsertOpts) { return args, nil }, &river.PeriodicJobOpts{RunOnStart: true})
+// period returns a schedule of a periodic job, which the leader of the processes inserts.
+func (f *Fleet) period(interval time.Duration, args func(leader) river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(interval), func() (river.JobArgs, *river.InsertOpts) {
+		return args(leader{f.river.ID()}), nil
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+func (f *Fleet) periodicJobs() []*river.PeriodicJob {
+	jobs := []*river.PeriodicJob{
+		f.period(sweepInterval, func(l leader) river.JobArgs { return sweepArgs{l} }),
+		f.period(dailyInterval, func(l leader) river.JobArgs { return catchUpArgs{l} }),
+	}
+	if !f.config.SkipUserList {
+		jobs = append(jobs, f.period(dailyInterval, func(l leader) river.JobArgs { return listUsersArgs{l} }))
+	}
+	return jobs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -78,7 +79,7 @@ type askWorker struct {
 // Work calls the application. River retries it after an error.
 func (w *askWorker) Work(ctx context.Context, job *river.Job[Ask]) error {
 	if w.fleet.config.OnAskUser == nil {
-		w.fleet.config.Logger.WarnContext(ctx, "a user is needed, and OnAskUser is not set", "need", string(job.Args.Need), "job", job.ID)
+		w.fleet.config.Logger.WarnContext(ctx, "a user is needed, and OnAskUser is not set", slog.String("need", string(job.Args.Need)), slog.Int64("job", job.ID))
 		return nil
 	}
 	return w.fleet.config.OnAskUser(ctx, job.Args)

@@ -120,6 +120,9 @@ type listUsersWorker struct {
 	fleet *Fleet
 }
 
+// Timeout implements [river.Worker].
+func (w *listUsersWorker) Timeout(*river.Job[listUsersArgs]) time.Duration { return listTimeout }
+
 // Work adds the users that Basiq lists.
 func (w *listUsersWorker) Work(ctx context.Context, job *river.Job[listUsersArgs]) error {
 	var users []string

@@ -37,7 +37,7 @@ var testUsers = []struct {
 func (s *server) sharesDatabase() bool { return strings.Contains(s.db, "://") }
 
 // openSandbox starts a sandbox if there is no API key. Its data is in memory, so its database is new by default too.
-func (s *server) openSandbox(ctx context.Context) error {
+func (s *server) openSandbox() error {
 	if !s.apiKey.IsZero() {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (s *server) openSandbox(ctx context.Context) error {
 		s.onClose(func(context.Context) error { return os.RemoveAll(directory) })
 		s.db = filepath.Join(directory, fleet.DefaultDatabase)
 	}
-	api, err := basiqtest.Start(basiqtest.WithAddress(s.sandboxAddress)) //nolint:contextcheck // it runs until it is closed
+	api, err := basiqtest.Start(basiqtest.WithAddress(s.sandboxAddress))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 	_ "time/tzdata" // the mirror needs the time zones of the banks
 
@@ -42,17 +43,17 @@ func serve(ctx context.Context, settings *settings, stdout, stderr io.Writer) er
 	if err == nil {
 		select {
 		case <-ctx.Done():
-			s.logger.Info("stopping")
+			s.logger.InfoContext(ctx, "stopping")
 		case err = <-s.failed:
 		}
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, s.closers[i](ending))
+	for _, closer := range slices.Backward(s.closers) {
+		err = errors.Join(err, closer(ending))
 	}
 	if err == nil {
-		s.logger.Info("stopped")
+		s.logger.InfoContext(ctx, "stopped")
 	}
 	return err
 }
@@ -60,7 +61,7 @@ func serve(ctx context.Context, settings *settings, stdout, stderr io.Writer) er
 func (s *server) onClose(f func(ctx context.Context) error) { s.closers = append(s.closers, f) }
 
 func (s *server) start(ctx context.Context, stdout io.Writer) error {
-	if err := s.openSandbox(ctx); err != nil {
+	if err := s.openSandbox(); err != nil {
 		return err
 	}
 	database, err := fleet.OpenDatabase(ctx, s.db)
@@ -133,7 +134,7 @@ func (s *server) newClient(ctx context.Context, database *fleet.Database) (*basi
 func (s *server) listen(ctx context.Context, address string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil && address == s.admin && !listener.Addr().(*net.TCPAddr).IP.IsLoopback() { //nolint:forcetypeassert // the network is tcp
-		s.logger.Warn("the web UI has no authentication and is reachable from other machines", "address", address)
+		s.logger.WarnContext(ctx, "the web UI has no authentication and is reachable from other machines", slog.String("address", address))
 	}
 	return listener, err
 }
@@ -148,7 +149,7 @@ func (s *server) serveAll(ctx context.Context, hooks, admin net.Listener) error 
 		}
 		receiver = s.fleet.WebhookHandler(verifier)
 	} else {
-		s.logger.Warn("no delivery is accepted, because BASIQ_WEBHOOK_SECRET is not set; events are read once a day")
+		s.logger.WarnContext(ctx, "no delivery is accepted, because BASIQ_WEBHOOK_SECRET is not set; events are read once a day")
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.onClose(func(context.Context) error { cancel(); return nil })
