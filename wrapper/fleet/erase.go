@@ -35,7 +35,7 @@ func (w *eraseWorker) Work(ctx context.Context, job *river.Job[EraseArgs]) error
 	})
 }
 
-// inErasure removes the user from the schedule in the transaction that erases the user, and then calls the application's
+// inMirrorTx removes an erased user from the schedule in the transaction of the erasure, and then calls the application's
 // function.
 func (f *Fleet) inMirrorTx(ctx context.Context, tx *sql.Tx, changes []mirror.Change) error {
 	for _, change := range changes {

@@ -39,7 +39,7 @@ func (w *waitWorker) Work(ctx context.Context, job *river.Job[WaitArgs]) error {
 		about.ConnectionID = connectionID
 	}
 	if failure := polled.Err(); failure != nil {
-		return f.jobFailed(ctx, job, about, failure)
+		return f.jobFailed(ctx, about, failure)
 	}
 	if polled.Done() {
 		return f.db.inTx(ctx, func(tx *sql.Tx) error {
@@ -64,13 +64,18 @@ func (w *waitWorker) Work(ctx context.Context, job *river.Job[WaitArgs]) error {
 	return snooze(job.JobRow, min(max(time.Since(job.CreatedAt)/4, pollShortest), pollLongest), basiq.ErrWaitTimeout)
 }
 
-// jobFailed handles the failure of a job. If another job may succeed, the sweep starts one.
-func (f *Fleet) jobFailed(ctx context.Context, job *river.Job[WaitArgs], about Ask, failure error) error {
-	advice := basiq.AdviseOn(failure)
-	if advice.Action != basiq.ActionRetry {
-		return f.outcome(ctx, job.JobRow, about, failure)
+// jobFailed handles the failure of a job, which has ended. If another job may succeed, the sweep starts one.
+func (f *Fleet) jobFailed(ctx context.Context, about Ask, failure error) error {
+	var err error
+	switch advice := basiq.AdviseOn(failure); advice.Action {
+	case basiq.ActionRetry:
+		err = f.scheduleRefresh(ctx, f.db.DB, about.UserID, time.Now().Add(max(advice.After, refreshRetry)))
+	case basiq.ActionAskUser:
+		about.Need = advice.Need
+		err = f.ask(ctx, about)
+	default:
 	}
-	if err := f.scheduleRefresh(ctx, f.db.DB, about.UserID, time.Now().Add(max(advice.After, refreshRetry))); err != nil {
+	if err != nil {
 		return err
 	}
 	return river.JobCancel(failure)

@@ -150,7 +150,9 @@ func (s *server) serveAll(ctx context.Context, hooks, admin net.Listener) error 
 	} else {
 		s.logger.Warn("no delivery is accepted, because BASIQ_WEBHOOK_SECRET is not set; events are read once a day")
 	}
-	pages, err := s.fleet.AdminHandler(context.WithoutCancel(ctx))
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.onClose(func(context.Context) error { cancel(); return nil })
+	pages, err := s.fleet.AdminHandler(background)
 	if err != nil {
 		return err
 	}
