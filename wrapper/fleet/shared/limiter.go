@@ -27,6 +27,8 @@ const (
 	firstHold     = time.Second
 	longestHold   = 30 * time.Second
 	maxRetryAfter = time.Hour
+	// tokenOperation is the operationId of token requests.
+	tokenOperation = "postToken"
 )
 
 // Limiter is a [basiq.Limiter] whose rate all processes with the same database and name share. Its middleware shares
@@ -123,10 +125,10 @@ func (l *Limiter) Wait(ctx context.Context) error {
 }
 
 // permit waits for a slot. If the goroutine gets it too late, because the processor is busy, it waits for another one,
-// before all others.
+// before all others. Token requests also come before all others, because the others wait for the token.
 func (l *Limiter) permit(ctx context.Context, operation string) (permit, error) {
 	w := &waiter{operation: operation, done: make(chan permit, 1)}
-	for first := false; ; first = true {
+	for first := operation == tokenOperation; ; first = true {
 		l.enqueue(w, first)
 		select {
 		case p := <-w.done:
