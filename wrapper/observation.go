@@ -18,7 +18,7 @@ type observers []*Observer
 func (o observers) started(ctx context.Context, function func(*Observer, context.Context) context.Context) context.Context {
 	for _, observer := range o {
 		if next := function(observer, ctx); next != nil {
-			ctx = next
+			ctx = next //nolint:fatcontext // each observer may add to the context
 		}
 	}
 	return ctx

@@ -187,8 +187,7 @@ func TestObserver_Failures(t *testing.T) {
 				assert.Equal(t, tc.failure == "", err == nil, err)
 				assert.Equal(t, tc.attempts, result.Attempts)
 				assert.Len(t, seen.calls, 1)
-				var transport *basiq.TransportError
-				if errors.As(err, &transport) {
+				if transport, ok := errors.AsType[*basiq.TransportError](err); ok {
 					assert.Equal(t, error(transport), result.Err)
 				} else {
 					assert.NoError(t, result.Err)
@@ -403,7 +402,8 @@ func TestObserver_JobWaits(t *testing.T) {
 		t.Parallel()
 		seen := new(observed)
 		client := newClient(t, &stub{respond: respondWith(ok(200, running))}, seen.option())
-		for range client.Jobs.Watch(t.Context(), jobID) {
+		for _, err := range client.Jobs.Watch(t.Context(), jobID) {
+			require.NoError(t, err)
 			break
 		}
 		require.Len(t, seen.jobs, 1)
@@ -443,7 +443,7 @@ func TestObserver_Panics(t *testing.T) {
 		for _, call := range []func(){
 			func() { _, _ = client.Users.Get(t.Context(), userID) },
 			func() {
-				_, _ = client.Raw().GetUser(t.Context(), userID) //nolint:bodyclose // it panics
+				_, _ = client.Raw().GetUser(t.Context(), userID)
 			},
 		} {
 			assert.PanicsWithValue(t, "middleware", call)
@@ -500,20 +500,18 @@ func TestObserver_RetriedDelete(t *testing.T) {
 // The levels are those that WithLogger documents.
 func TestWithLogger_Levels(t *testing.T) {
 	t.Parallel()
-	canceled, cancel := context.WithCancel(t.Context())
-	cancel()
 	for _, tc := range []struct {
 		name      string
-		ctx       context.Context
+		cancel    bool
 		responses []any
 		want      string
 	}{
-		{"first attempt", t.Context(), []any{ok(200, userJSON)}, ""},
-		{"retried", t.Context(), []any{ok(503, ""), ok(200, userJSON)}, "level=INFO msg=\"basiq call\" operation=Users.Get method=GET path=/users/{userId} attempts=2 status=200\n"},
-		{"failed", t.Context(), []any{ok(404, envelope("resource-not-found", "", "secret-detail"))}, "level=WARN msg=\"basiq call\" operation=Users.Get method=GET path=/users/{userId} attempts=1 failure=status status=404 correlation_id=corr-1\n"},
-		{"no response", t.Context(), []any{errReset}, "level=WARN msg=\"basiq call\" operation=Users.Get method=GET path=/users/{userId} attempts=4 failure=connection " +
+		{"first attempt", false, []any{ok(200, userJSON)}, ""},
+		{"retried", false, []any{ok(503, ""), ok(200, userJSON)}, "level=INFO msg=\"basiq call\" operation=Users.Get method=GET path=/users/{userId} attempts=2 status=200\n"},
+		{"failed", false, []any{ok(404, envelope("resource-not-found", "", "secret-detail"))}, "level=WARN msg=\"basiq call\" operation=Users.Get method=GET path=/users/{userId} attempts=1 failure=status status=404 correlation_id=corr-1\n"},
+		{"no response", false, []any{errReset}, "level=WARN msg=\"basiq call\" operation=Users.Get method=GET path=/users/{userId} attempts=4 failure=connection " +
 			"error=\"basiq: Users.Get: no response after 4 attempts: read: connection reset by peer (the request may have reached Basiq)\"\n"},
-		{"canceled", canceled, []any{ok(200, userJSON)}, ""},
+		{"canceled", true, []any{ok(200, userJSON)}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -525,7 +523,12 @@ func TestWithLogger_Levels(t *testing.T) {
 					}
 					return a
 				}}))))
-			_, _ = client.Users.Get(tc.ctx, userID)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if tc.cancel {
+				cancel()
+			}
+			_, _ = client.Users.Get(ctx, userID)
 			assert.Equal(t, tc.want, log.String())
 		})
 	}

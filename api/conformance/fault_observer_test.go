@@ -34,7 +34,7 @@ func (o *observedCalls) observer() basiq.Observer {
 	of := func(ctx context.Context, f func(*observedCall)) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		f(ctx.Value(observedKey{}).(*observedCall)) //nolint:forcetypeassert // a missing call is a bug of the client
+		f(ctx.Value(observedKey{}).(*observedCall))
 	}
 	return basiq.Observer{
 		CallStarted: func(ctx context.Context, call basiq.CallInfo) context.Context {

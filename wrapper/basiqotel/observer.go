@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
@@ -114,7 +116,7 @@ func (o *observer) span(ctx context.Context, kind spanKind) trace.Span {
 	if span, ok := ctx.Value(spanKey{o, kind}).(trace.Span); ok {
 		return span
 	}
-	return trace.SpanFromContext(context.Background()) // of another observer's call; it records nothing
+	return noop.Span{} // the context was not derived from the context of the start
 }
 
 func (o *observer) callStarted(ctx context.Context, call basiq.CallInfo) context.Context {
@@ -184,6 +186,9 @@ func (o *observer) waited(ctx context.Context, call basiq.CallInfo, wait basiq.W
 		metric.WithAttributes(operationKey.String(call.Operation.Name), waitReasonKey.String(string(wait.Reason))))
 }
 
+// failedWaits are the outcomes that are errors. The others are up to the user, the bank or the program.
+var failedWaits = []basiq.JobWaitOutcome{basiq.JobWaitFailed, basiq.JobWaitTimeout, basiq.JobWaitError}
+
 func (o *observer) jobWaitStarted(ctx context.Context) context.Context {
 	return o.start(ctx, jobWaitSpan, "wait for job")
 }
@@ -192,12 +197,11 @@ func (o *observer) jobWaitEnded(ctx context.Context, result basiq.JobWaitResult)
 	outcome := jobOutcomeKey.String(string(result.Outcome))
 	span := o.span(ctx, jobWaitSpan)
 	span.SetAttributes(outcome, jobPollsKey.Int(result.Polls))
-	problem := ""
-	switch result.Outcome {
-	case basiq.JobWaitFailed, basiq.JobWaitTimeout, basiq.JobWaitError:
-		problem = string(result.Outcome)
+	problem := result.Outcome
+	if !slices.Contains(failedWaits, result.Outcome) {
+		problem = ""
 	}
-	end(span, problem)
+	end(span, string(problem))
 	o.instruments.jobWaitDuration.Record(ctx, result.Duration.Seconds(), metric.WithAttributes(outcome))
 }
 

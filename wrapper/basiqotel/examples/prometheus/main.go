@@ -30,16 +30,21 @@ import (
 func main() {
 	address := flag.String("listen", "localhost:9464", "the `address` of the metrics")
 	flag.Parse()
+	if err := run(*address); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run serves the metrics at an address until the program is interrupted.
+func run(address string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Printf("http://%s/metrics\n", listener.Addr())
-	if err := serve(ctx, listener, time.Second); err != nil {
-		log.Fatal(err)
-	}
+	return serve(ctx, listener, time.Second)
 }
 
 // serve serves the metrics until ctx ends. It makes a round of calls, with a pause after each.
@@ -68,7 +73,7 @@ func serve(ctx context.Context, listener net.Listener, pause time.Duration) erro
 
 // makeCalls makes calls until ctx ends. Errors of calls are expected, and the metrics show them.
 func makeCalls(ctx context.Context, observer basiq.Observer, pause time.Duration) error {
-	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(100),
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(100), //nolint:contextcheck // the sandbox runs until Close
 		basiqtest.WithFault(basiqtest.Latency(300*time.Millisecond), basiqtest.Probability(0.1)),
 		basiqtest.WithFault(basiqtest.BadGateway(), basiqtest.Every(5), basiqtest.Operations("getAccounts", "getTransactions")),
 		basiqtest.WithFault(basiqtest.TooManyRequests(time.Second), basiqtest.Every(7), basiqtest.Operations("getUser")))
@@ -102,9 +107,15 @@ func round(ctx context.Context, client *basiq.Client, sandbox *basiqtest.Sandbox
 	for range 3 {
 		_, _ = client.Users.Get(ctx, user.ID)
 	}
-	for range client.Accounts.List(ctx, user.ID) {
+	for _, err := range client.Accounts.List(ctx, user.ID) {
+		if err != nil {
+			break
+		}
 	}
-	for range client.Transactions.List(ctx, user.ID) {
+	for _, err := range client.Transactions.List(ctx, user.ID) {
+		if err != nil {
+			break
+		}
 	}
 	_, _ = client.Users.Get(ctx, "unknown")
 	_ = client.Users.Delete(ctx, user.ID)

@@ -46,7 +46,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	// The first request for a user fails and is retried.
-	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(100),
+	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(100), //nolint:contextcheck // the sandbox runs until Close
 		basiqtest.WithFault(basiqtest.BadGateway(), basiqtest.Operations("getUser"), basiqtest.Times(1)))
 	if err != nil {
 		return err
