@@ -18,7 +18,7 @@ OFFICIAL    ?= ../shared/reference/official
 COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest)
 COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-scale cycles soak browser cover bench bench-once \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-processes fleet-scale cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
 help: ## List the targets
@@ -92,6 +92,11 @@ mirror-chaos: ## Run the chaos test of package mirror (CHAOS=flags)
 # The tests start PostgreSQL if it is installed, as those of the mirror do.
 fleet: ## Test the workers, the shared state and the command of wrapper/fleet on SQLite and PostgreSQL
 	cd $(FLEET) && go test -count=1 ./...
+
+# The processes are killed with SIGKILL and lose their database. PROCESSES='-users 100 -kills' takes ten minutes.
+PROCESSES ?= -users 2000 -rounds 4 -kills
+fleet-processes: ## Test four processes on one PostgreSQL and one sandbox (PROCESSES=flags)
+	cd $(FLEET) && go test -count=1 -timeout 6h -v ./fleettest $(PROCESSES)
 
 # 10,000 users take about a minute on PostgreSQL. wrapper/fleet/SCALE.md has the figures of longer runs.
 SCALE ?= -users 10000 -database postgresql

@@ -66,7 +66,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 }
 
 // Migrate applies those migrations that the database does not have, each once and in order, in one transaction. It is for
-// tables that belong to another package, such as those of the application. The table ledger records the versions. A
+// tables that belong to another package or to the application. The table ledger records the versions. A
 // migration consists of statements that end with a semicolon and a line break. The column types MONEY, DAY, INSTANT and
 // PAYLOAD are replaced by types of the dialect.
 //

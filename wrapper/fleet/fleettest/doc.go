@@ -4,5 +4,8 @@
 // they run it as the user postgres or nobody. POSTGRES_TESTS=required makes them fail without PostgreSQL.
 //
 //	go test .                                               # the short form, for every change
-//	go test -run TestShared -v . -users 2000 -rounds 4      # the long form
+//	go test -v . -users 2000 -rounds 4 -kills               # the long form: processes are killed and lose their database
+//	go test -run TestFleet_ -v . -kills                     # PostgreSQL restarts, the network is cut, the disk is full
+//
+// Without -kills no process of a fleet is killed, because its jobs run again only after the timeout of a job and a minute.
 package fleettest

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -21,6 +22,7 @@ import (
 
 var (
 	users  = flag.Int("users", 0, "number of users; 0 for the short form")
+	kills  = flag.Bool("kills", false, "kill two processes of TestFleet; it then takes at least two minutes")
 	rounds = flag.Int("rounds", 1, "number of requests for each user of TestShared")
 )
 
@@ -44,6 +46,8 @@ func newServer(t *testing.T) *postgrestest.Server {
 type setup struct {
 	Database, Sandbox, APIKey string
 	Rate                      float64
+	// Product identifies the process in the User-Agent header.
+	Product string
 }
 
 // setupVariable is the environment variable with the setup of a process, in JSON.
@@ -63,7 +67,9 @@ func readSetup(t *testing.T) setup {
 
 // machine is a process of the fleet.
 type machine struct {
-	cmd  *exec.Cmd
+	cmd *exec.Cmd
+	// in is the process's standard input. A process of TestFleet ends when it is closed.
+	in   io.Closer
 	done chan struct{} // closed when the process has ended and its output was read
 	err  error
 }
@@ -82,6 +88,7 @@ type machines struct {
 // spawn starts a process that runs the test main.
 func (m *machines) spawn(t *testing.T) *machine {
 	t.Helper()
+	m.setup.Product = "process/" + strconv.Itoa(len(m.all))
 	encoded, err := json.Marshal(m.setup)
 	require.NoError(t, err)
 	self, err := os.Executable()
@@ -94,6 +101,8 @@ func (m *machines) spawn(t *testing.T) *machine {
 	p.cmd.ExtraFiles = []*os.File{write}
 	var output strings.Builder
 	p.cmd.Stdout, p.cmd.Stderr = &output, &output
+	p.in, err = p.cmd.StdinPipe()
+	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
 	require.NoError(t, write.Close())
 	m.all = append(m.all, p)
@@ -121,6 +130,21 @@ func (m *machines) kill(t *testing.T, i int) {
 	require.NoError(t, m.all[i].cmd.Process.Kill())
 	<-m.all[i].done
 	m.spawn(t)
+}
+
+// wait waits until the processes have ended, and requires that all except the killed ones report no error.
+func (m *machines) wait(t *testing.T, killed int) {
+	t.Helper()
+	for i, p := range m.all {
+		select {
+		case <-p.done:
+		case <-time.After(deadline):
+			require.Fail(t, "a process did not end", i)
+		}
+		if i >= killed {
+			require.NoError(t, p.err)
+		}
+	}
 }
 
 // sentOf returns when the processes sent requests of an operation, or all requests for "".

@@ -55,7 +55,7 @@ func (s setup) options(ctx context.Context, db *sql.DB) ([]basiq.Option, error) 
 		})
 	}
 	options := []basiq.Option{
-		basiq.WithBaseURL(s.Sandbox), basiq.WithRateLimit(limiter), basiq.WithMiddleware(report, limiter.Middleware),
+		basiq.WithBaseURL(s.Sandbox), basiq.WithUserAgent(s.Product), basiq.WithRateLimit(limiter), basiq.WithMiddleware(report, limiter.Middleware),
 	}
 	tokens, err := state.TokenSource(s.APIKey, options...)
 	return append(options, basiq.WithTokenSource(tokens)), err
@@ -64,8 +64,8 @@ func (s setup) options(ctx context.Context, db *sql.DB) ([]basiq.Option, error) 
 const workTable = `CREATE TABLE work (id BIGINT PRIMARY KEY, user_id TEXT NOT NULL, claimed_until TIMESTAMPTZ NOT NULL DEFAULT now(),
 	done BIGINT NOT NULL DEFAULT 0)`
 
-// TestSharedMachine is the main function of the processes of TestShared. Each has 16 workers, which read users until there
-// are none left.
+// TestSharedMachine is the main function of the processes of TestShared. Each has 16 workers, which read users until all
+// have been read.
 func TestSharedMachine(t *testing.T) { //nolint:paralleltest // a process of its own
 	s := readSetup(t)
 	db, err := sql.Open("pgx", s.Database)
@@ -152,7 +152,7 @@ func TestShared(t *testing.T) { //nolint:paralleltest // it measures time
 	const throttled = 2 * time.Second
 	sandbox.Inject(basiqtest.TooManyRequests(throttled), basiqtest.Operations("getUser"), basiqtest.Skip(count**rounds*3/4), basiqtest.Times(1))
 
-	m := &machines{main: "TestSharedMachine", setup: setup{databaseURL, sandbox.URL(), sandbox.APIKey(), rate}, sent: map[string][]time.Time{}}
+	m := &machines{main: "TestSharedMachine", setup: setup{Database: databaseURL, Sandbox: sandbox.URL(), APIKey: sandbox.APIKey(), Rate: rate}, sent: map[string][]time.Time{}}
 	start := time.Now()
 	for range 4 {
 		m.spawn(t)
@@ -161,16 +161,7 @@ func TestShared(t *testing.T) { //nolint:paralleltest // it measures time
 		require.Eventually(t, func() bool { return len(sandbox.RequestsOf("getUser")) > count**rounds/part }, deadline, 20*time.Millisecond)
 		m.kill(t, i)
 	}
-	for i, p := range m.all {
-		select {
-		case <-p.done:
-		case <-time.After(deadline):
-			require.Fail(t, "a process did not end", i)
-		}
-		if i > 1 {
-			require.NoError(t, p.err)
-		}
-	}
+	m.wait(t, 2)
 	length := time.Since(start)
 
 	var undone, repeated int
@@ -192,38 +183,43 @@ func TestShared(t *testing.T) { //nolint:paralleltest // it measures time
 	}
 	assert.LessOrEqual(t, inFlight, 2*16, "only what the killed processes had in flight is requested again")
 
-	assertTokens(t, sandbox.RequestsOf("postToken"), length)
-	assertHold(t, requests, throttled)
-	all := sandbox.Requests()
-	received := make([]time.Time, len(all))
-	for i, r := range all {
-		received[i] = r.Time
-	}
+	assertTokens(t, timesOf(sandbox.RequestsOf("postToken")), tokenLifetime, length)
+	at := slices.IndexFunc(requests, func(r basiqtest.Request) bool { return r.Status == http.StatusTooManyRequests })
+	require.Positive(t, at)
+	assertHold(t, timesOf(requests[at:]), throttled)
+	received := timesOf(sandbox.Requests())
 	// The limit is held when requests are sent. A busy machine delays some of them on their way to the sandbox, and loses
 	// slots that it is too late for.
 	assertRate(t, "sent", m.sentOf(""), 0.5*rate, 1.05*rate)
 	assertRate(t, "received", received, 0.5*rate, 1.5*rate)
 }
 
+func timesOf(requests []basiqtest.Request) []time.Time {
+	times := make([]time.Time, len(requests))
+	for i, r := range requests {
+		times[i] = r.Time
+	}
+	return times
+}
+
 // assertTokens asserts that one token was requested in each lifetime. A token is renewed after three quarters of it.
-func assertTokens(t *testing.T, requests []basiqtest.Request, length time.Duration) {
+func assertTokens(t *testing.T, requests []time.Time, lifetime, length time.Duration) {
 	t.Helper()
-	const renewal = tokenLifetime * 3 / 4
+	renewal := lifetime * 3 / 4
 	t.Logf("%d token requests in %v, one every %v", len(requests), length.Round(time.Millisecond), renewal)
 	assert.LessOrEqual(t, len(requests), 1+int(length/renewal))
 	for i := range len(requests) - 1 {
-		assert.GreaterOrEqual(t, requests[i+1].Time.Sub(requests[i].Time), renewal-500*time.Millisecond, "measured when the sandbox receives the requests")
+		assert.GreaterOrEqual(t, requests[i+1].Sub(requests[i]), renewal-500*time.Millisecond, "measured when the sandbox receives the requests")
 	}
 }
 
-// assertHold asserts that all processes hold back within 500 ms after the response 429, for as long as it asks.
-func assertHold(t *testing.T, requests []basiqtest.Request, throttled time.Duration) {
+// assertHold asserts that all processes hold back within 500 ms after the first of requests, whose response was 429, for as
+// long as it asked.
+func assertHold(t *testing.T, requests []time.Time, throttled time.Duration) {
 	t.Helper()
-	at := slices.IndexFunc(requests, func(r basiqtest.Request) bool { return r.Status == http.StatusTooManyRequests })
-	require.Positive(t, at)
 	last := time.Duration(0)
-	for _, r := range requests[at:] {
-		if after := r.Time.Sub(requests[at].Time); after < throttled {
+	for _, at := range requests {
+		if after := at.Sub(requests[0]); after < throttled {
 			last = max(last, after)
 		}
 	}

@@ -22,7 +22,7 @@
 // # Rate limit
 //
 // A [Limiter] gives each request a slot in one schedule of the fleet. Slots have equal distances, so the limit applies to
-// every second and there are no bursts: at most 2.5 % more requests than the limit are sent within a second, unless the
+// every second, without bursts: at most 2.5 % more requests than the limit are sent within a second, unless the
 // network delays them differently. A process reserves slots for the requests that wait, several with one statement if
 // there are many. Busy processes get equal shares.
 //

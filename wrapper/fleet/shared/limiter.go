@@ -27,6 +27,8 @@ const (
 	firstHold     = time.Second
 	longestHold   = 30 * time.Second
 	maxRetryAfter = time.Hour
+	// tokenOperation is the operationId of token requests.
+	tokenOperation = "postToken"
 )
 
 // Limiter is a [basiq.Limiter] whose rate all processes with the same database and name share. Its middleware shares
@@ -71,7 +73,7 @@ var errHeld = errors.New("operation is held")
 
 // limitTable is the shared schedule and the holds of a limiter.
 type limitTable interface {
-	// reserve reserves n slots, none of which is earlier than lead from now. first is the time of the first slot, and
+	// reserve reserves n slots, the first at least lead from now. first is the time of the first slot, and
 	// holding is set if operations are held.
 	reserve(ctx context.Context, n int, interval, lead time.Duration) (first time.Time, holding bool, err error)
 	// holds returns the operations that are held.
@@ -123,10 +125,10 @@ func (l *Limiter) Wait(ctx context.Context) error {
 }
 
 // permit waits for a slot. If the goroutine gets it too late, because the processor is busy, it waits for another one,
-// before all others.
+// before all others. Token requests also come before all others, because the others wait for the token.
 func (l *Limiter) permit(ctx context.Context, operation string) (permit, error) {
 	w := &waiter{operation: operation, done: make(chan permit, 1)}
-	for first := false; ; first = true {
+	for first := operation == tokenOperation; ; first = true {
 		l.enqueue(w, first)
 		select {
 		case p := <-w.done:
@@ -197,7 +199,7 @@ func (l *Limiter) waitFor(slot time.Time) bool {
 	}
 }
 
-// waiting returns the number of waiters. If there are none, dispatch must return, because enqueue starts another one.
+// waiting returns the number of waiters. If the number is 0, dispatch must return, because enqueue starts another one.
 func (l *Limiter) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,7 +207,7 @@ func (l *Limiter) waiting() int {
 	return len(l.queue)
 }
 
-// dispatch reserves slots and gives them to the waiters, until there are none. A block of slots is as large as the
+// dispatch reserves slots and gives them to the waiters until all have one. A block of slots is as large as the
 // backlog permits, which all processes see alike. It grows slowly and shrinks fast, so that they get equal shares.
 func (l *Limiter) dispatch() {
 	ctx := context.Background() // no caller's context, because the slots are for all

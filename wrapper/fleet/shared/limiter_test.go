@@ -190,6 +190,27 @@ func TestLimiter_Cancel(t *testing.T) {
 	})
 }
 
+// A token request does not wait for the requests that need the token.
+func TestLimiter_TokenRequestFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(&memoryLimit{}, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		for range 1000 {
+			wait.Go(func() { _ = l.Wait(ctx) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		p, err := l.permit(ctx, tokenOperation)
+		require.NoError(t, err)
+		require.NoError(t, p.err)
+		assert.Less(t, time.Since(start), time.Second)
+		cancel()
+		wait.Wait()
+	})
+}
+
 // All callers that wait get the error of the database. Later callers use it again.
 func TestLimiter_DatabaseFails(t *testing.T) {
 	t.Parallel()
@@ -281,8 +302,8 @@ func TestLimiter_Hold(t *testing.T) {
 	}
 }
 
-// Holds are per operation. They double with each further response without Retry-After that follows closely, and are the
-// longest of those that are asked for. This uses the clocks of the databases.
+// Holds are per operation. They double with each further response without Retry-After that follows closely. Of several
+// Retry-After delays the longest applies. This uses the clocks of the databases.
 func TestLimiter_HoldTable(t *testing.T) {
 	t.Parallel()
 	eachDialect(t, func(t *testing.T, d database) {
