@@ -288,7 +288,7 @@ func TestFleet_NetworkCut(t *testing.T) { //nolint:paralleltest // it measures t
 		return u.String()
 	})
 	f.until("a part of the work", func() bool { return f.refreshed() > len(f.users)/4 })
-	// First nothing is answered, then connections are refused.
+	// First the server does not respond, then connections are refused.
 	_, err := proxy.Toxics.AddToxicJson(strings.NewReader(`{"name":"cut","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`))
 	require.NoError(t, err)
 	<-time.After(3 * time.Second)

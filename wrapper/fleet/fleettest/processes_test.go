@@ -132,7 +132,7 @@ func (m *machines) kill(t *testing.T, i int) {
 	m.spawn(t)
 }
 
-// wait waits until the processes have ended, and requires that those that were not killed report no error.
+// wait waits until the processes have ended, and requires that all except the killed ones report no error.
 func (m *machines) wait(t *testing.T, killed int) {
 	t.Helper()
 	for i, p := range m.all {

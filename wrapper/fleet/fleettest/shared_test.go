@@ -64,8 +64,8 @@ func (s setup) options(ctx context.Context, db *sql.DB) ([]basiq.Option, error) 
 const workTable = `CREATE TABLE work (id BIGINT PRIMARY KEY, user_id TEXT NOT NULL, claimed_until TIMESTAMPTZ NOT NULL DEFAULT now(),
 	done BIGINT NOT NULL DEFAULT 0)`
 
-// TestSharedMachine is the main function of the processes of TestShared. Each has 16 workers, which read users until there
-// are none left.
+// TestSharedMachine is the main function of the processes of TestShared. Each has 16 workers, which read users until all
+// have been read.
 func TestSharedMachine(t *testing.T) { //nolint:paralleltest // a process of its own
 	s := readSetup(t)
 	db, err := sql.Open("pgx", s.Database)

@@ -73,7 +73,7 @@ var errHeld = errors.New("operation is held")
 
 // limitTable is the shared schedule and the holds of a limiter.
 type limitTable interface {
-	// reserve reserves n slots, none of which is earlier than lead from now. first is the time of the first slot, and
+	// reserve reserves n slots, the first at least lead from now. first is the time of the first slot, and
 	// holding is set if operations are held.
 	reserve(ctx context.Context, n int, interval, lead time.Duration) (first time.Time, holding bool, err error)
 	// holds returns the operations that are held.
@@ -199,7 +199,7 @@ func (l *Limiter) waitFor(slot time.Time) bool {
 	}
 }
 
-// waiting returns the number of waiters. If there are none, dispatch must return, because enqueue starts another one.
+// waiting returns the number of waiters. If the number is 0, dispatch must return, because enqueue starts another one.
 func (l *Limiter) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -207,7 +207,7 @@ func (l *Limiter) waiting() int {
 	return len(l.queue)
 }
 
-// dispatch reserves slots and gives them to the waiters, until there are none. A block of slots is as large as the
+// dispatch reserves slots and gives them to the waiters until all have one. A block of slots is as large as the
 // backlog permits, which all processes see alike. It grows slowly and shrinks fast, so that they get equal shares.
 func (l *Limiter) dispatch() {
 	ctx := context.Background() // no caller's context, because the slots are for all

@@ -302,8 +302,8 @@ func TestLimiter_Hold(t *testing.T) {
 	}
 }
 
-// Holds are per operation. They double with each further response without Retry-After that follows closely, and are the
-// longest of those that are asked for. This uses the clocks of the databases.
+// Holds are per operation. They double with each further response without Retry-After that follows closely. Of several
+// Retry-After delays the longest applies. This uses the clocks of the databases.
 func TestLimiter_HoldTable(t *testing.T) {
 	t.Parallel()
 	eachDialect(t, func(t *testing.T, d database) {

@@ -12,7 +12,7 @@ type sqlLimit struct {
 	name  string
 }
 
-// reserve reserves slots after those that are reserved. Slots that were not reserved are lost, except for those of the
+// reserve reserves the slots after the last reserved one. Slots that were not reserved are lost, except for those of the
 // last moment, which make up for the time between two blocks.
 func (t *sqlLimit) reserve(ctx context.Context, n int, interval, lead time.Duration) (time.Time, bool, error) {
 	length, earliest := micros(time.Duration(n)*interval), micros(lead-tolerance)

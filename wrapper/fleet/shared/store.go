@@ -73,7 +73,7 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, err
 	return result.RowsAffected()
 }
 
-// queryRow runs a statement and scans its first row. The result is false if there is none.
+// queryRow runs a statement and scans its first row. The result is false without a row.
 func (s *Store) queryRow(ctx context.Context, query string, args []any, dest ...any) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()

@@ -83,7 +83,7 @@ type fetch struct {
 	err   error
 }
 
-// TokenSource returns a source of tokens for apiKey. The options configure the client that requests the tokens, such as
+// TokenSource returns a source of tokens for apiKey. The options apply to the client that requests the tokens, for example
 // [basiq.WithAPIVersion] and [basiq.WithBaseURL]. They should be the options of the client that uses the tokens, except for
 // [basiq.WithTokenSource].
 func (s *Store) TokenSource(apiKey string, options ...basiq.Option) (*TokenSource, error) {

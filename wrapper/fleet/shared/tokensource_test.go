@@ -21,7 +21,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
-// process stands for a process of the fleet: it shares only the database with the others.
+// process represents a process of the fleet. It shares only the database with the others.
 type process struct {
 	tokens *TokenSource
 	client *basiq.Client
