@@ -19,6 +19,9 @@ const refreshBudget = 20
 // refreshRetry is how long a connection is not refreshed after a job that failed, or after a refresh that cannot be decided.
 const refreshRetry = time.Hour
 
+// lostWaitDelay is longer than most Basiq jobs take.
+const lostWaitDelay = 2 * time.Minute
+
 type refreshWorker struct {
 	river.WorkerDefaults[RefreshArgs]
 
@@ -26,7 +29,8 @@ type refreshWorker struct {
 }
 
 // Work refreshes the stale connections of a user. The list of connections is the check that Basiq requires before a refresh.
-// A refresh that is repeated after a crash returns the job that is running.
+// A run that follows a failed one cannot know whether that one started a refresh and failed to store the wait for its job,
+// because the connection is then recent. So it also inserts a sync for the time when such a job has ended.
 func (w *refreshWorker) Work(ctx context.Context, job *river.Job[RefreshArgs]) error {
 	f, userID := w.fleet, job.Args.UserID
 	next := time.Now().Add(f.config.RefreshAge)
@@ -53,6 +57,12 @@ func (w *refreshWorker) Work(ctx context.Context, job *river.Job[RefreshArgs]) e
 	return f.db.inTx(ctx, func(tx *sql.Tx) error {
 		if err := f.scheduleRefresh(ctx, tx, userID, next); err != nil {
 			return err
+		}
+		if job.Attempt > 1 {
+			at := &river.InsertOpts{ScheduledAt: time.Now().Add(lostWaitDelay)}
+			if _, err := f.river.InsertTx(ctx, tx, SyncLaterArgs{UserID: userID}, at); err != nil {
+				return err
+			}
 		}
 		return complete(ctx, tx, job)
 	})
@@ -91,7 +101,8 @@ func (f *Fleet) refresh(ctx context.Context, userID string, connection *basiq.Co
 		return time.Time{}, nil
 	}
 	f.metrics.refreshed(refresh.Job.AlreadyRunning)
-	_, err = f.river.Insert(ctx, WaitArgs{UserID: userID, JobID: refresh.Job.ID, ConnectionID: connection.ID}, nil)
+	// The wait is stored even if the process stops now, because the next run finds the connection recent.
+	_, err = f.river.Insert(context.WithoutCancel(ctx), WaitArgs{UserID: userID, JobID: refresh.Job.ID, ConnectionID: connection.ID}, nil)
 	return time.Time{}, err
 }
 
