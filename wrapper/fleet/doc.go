@@ -28,8 +28,8 @@
 // The methods of [Fleet] insert these jobs. To insert one in a transaction of the application, use [Fleet.River].
 //
 // A job is unique by its arguments until it has ended, so a user is never synced twice at the same time. An event that arrives
-// during a sync causes another sync after it. A process that is killed leaves its jobs in state running. They run again after
-// [Config].JobTimeout and one to two minutes.
+// during a sync causes another sync after it. A process that is killed leaves its jobs in state running. They run again within a
+// minute after [Config].JobTimeout.
 //
 // # What happens after an error
 //

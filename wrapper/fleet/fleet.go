@@ -45,8 +45,8 @@ type Config struct {
 	// concurrent polls of jobs.
 	Workers int
 	// JobTimeout is how long one run of a job may take. The default is 2 minutes. A sync that takes longer continues a minute
-	// later with the accounts that it has not written. A job of a process that was killed runs again between one and two minutes
-	// after this time.
+	// later with the accounts that it has not written. A job of a process that was killed runs again within a minute after
+	// this time.
 	JobTimeout time.Duration
 	// Logger logs the work of the queues, without user IDs. By default nothing is logged.
 	Logger *slog.Logger
@@ -79,6 +79,10 @@ func (c *Config) setDefaults() error {
 	}
 	return nil
 }
+
+// rescueMargin is how long after its timeout a job is taken from a process that does not respond. Jobs end within it, because
+// they respect their context.
+const rescueMargin = 15 * time.Second
 
 // Fleet keeps the mirror of many users up to date, in one process or in many that share a database. Its methods are safe for
 // concurrent use.
@@ -120,7 +124,7 @@ func (f *Fleet) init(ctx context.Context) error {
 	}
 	config := &river.Config{
 		JobTimeout:           f.config.JobTimeout,
-		RescueStuckJobsAfter: f.config.JobTimeout + time.Minute,
+		RescueStuckJobsAfter: f.config.JobTimeout + rescueMargin,
 		SoftStopTimeout:      10 * time.Second,
 		Logger:               f.config.Logger,
 		Queues:               queues(f.config.Workers),

@@ -61,7 +61,7 @@ func serve(ctx context.Context, settings *settings, stdout, stderr io.Writer) er
 func (s *server) onClose(f func(ctx context.Context) error) { s.closers = append(s.closers, f) }
 
 func (s *server) start(ctx context.Context, stdout io.Writer) error {
-	if err := s.openSandbox(); err != nil {
+	if err := s.openSandbox(); err != nil { //nolint:contextcheck // the sandbox runs until it is closed
 		return err
 	}
 	database, err := fleet.OpenDatabase(ctx, s.db)

@@ -122,7 +122,7 @@ func TestServe_Sandbox(t *testing.T) {
 	assert.NoFileExists(t, p.urls["database"], "the database of the sandbox is temporary")
 }
 
-// With an API key and a database that exists, a second process continues what the first was doing.
+// With an API key, a process continues with the database of a process that was killed.
 func TestServe_Restart(t *testing.T) {
 	t.Parallel()
 	sandbox := start(t, nil, anyPorts...)
@@ -134,11 +134,12 @@ func TestServe_Restart(t *testing.T) {
 	require.NoError(t, first.Process.Kill()) // as kill -9
 	_ = first.Wait()
 	second := start(t, env, append(anyPorts, "-db", file)...)
-	added := regexp.MustCompile(`basiq_fleet_sync_changes_total\{kind="added"\} [1-9]`)
+	// What the first process was doing is done again after JobTimeout. The periodic jobs do not wait for it.
+	listed := regexp.MustCompile(`count\{kind="basiq_list_users",outcome="completed"\} 1\n`)
 	require.Eventually(t, func() bool {
 		_, body := get(t, second.urls["metrics"])
-		return added.MatchString(body)
-	}, 2*time.Minute, 250*time.Millisecond, "the users that Basiq lists are synced")
+		return listed.MatchString(body)
+	}, 2*time.Minute, 250*time.Millisecond, "the second process becomes the leader")
 	status, _ := get(t, second.urls["webhook"])
 	assert.Equal(t, http.StatusNotFound, status, "without a webhook secret")
 	assert.Zero(t, second.stop(t), second.stderr.String())
