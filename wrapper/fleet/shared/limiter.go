@@ -129,7 +129,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 func (l *Limiter) permit(ctx context.Context, operation string) (permit, error) {
 	w := &waiter{operation: operation, done: make(chan permit, 1)}
 	for first := operation == tokenOperation; ; first = true {
-		l.enqueue(w, first)
+		l.enqueue(w, first) //nolint:contextcheck // slots are reserved for all callers
 		select {
 		case p := <-w.done:
 			if !p.late() {

@@ -170,7 +170,7 @@ func TestLimiter_Cancel(t *testing.T) {
 			wait.Go(func() {
 				if i%2 == 0 {
 					assert.ErrorIs(t, l.Wait(ctx), context.Canceled)
-				} else if assert.NoError(t, l.Wait(t.Context())) {
+				} else if assert.NoError(t, l.Wait(t.Context())) { //nolint:contextcheck // ctx is canceled
 					mu.Lock()
 					order = append(order, i)
 					mu.Unlock()
@@ -328,12 +328,13 @@ func TestLimiter_HoldTable(t *testing.T) {
 		require.NoError(t, table.hold(ctx, "asked", 429, 0))
 		assert.Equal(t, 20*time.Second, left("asked"))
 
-		for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		for _, seconds := range []int{1, 2, 4, 8, 16, 30, 30} {
+			want := time.Duration(seconds) * time.Second
 			require.NoError(t, table.hold(ctx, "silent", 429, 0))
-			assert.Equal(t, want*time.Second, left("silent"))
+			assert.Equal(t, want, left("silent"))
 			require.NoError(t, table.hold(ctx, "silent", 429, 0)) // a response to an earlier request
-			assert.Equal(t, want*time.Second, left("silent"))
-			pass(want*time.Second + time.Millisecond)
+			assert.Equal(t, want, left("silent"))
+			pass(want + time.Millisecond)
 		}
 		pass(31 * time.Second)
 		require.NoError(t, table.hold(ctx, "silent", 429, 0))
@@ -420,7 +421,7 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "0.5": time.Second / 2, "-1": 0, "NaN": 0, "Inf": maxRetryAfter, "99999999": maxRetryAfter,
+		"": 0, "7": 7 * time.Second, "0.5": time.Second / 2, "-1": 0, "NaN": 0, "Inf": maxRetryAfter, "99999999": maxRetryAfter,
 		"soon": 0, now.Add(9 * time.Second).Format(http.TimeFormat): 9 * time.Second, now.Add(-time.Second).Format(http.TimeFormat): 0,
 		now.Add(999 * time.Hour).Format(http.TimeFormat): maxRetryAfter,
 	} {

@@ -112,7 +112,7 @@ func (t *TokenSource) Token(ctx context.Context, scope basiq.Scope) (basiq.Token
 	if err := ctx.Err(); err != nil {
 		return basiq.Token{}, err
 	}
-	token, pending := t.find(scope)
+	token, pending := t.find(scope) //nolint:contextcheck // a token request is independent of its callers' contexts
 	if pending == nil {
 		return token, nil
 	}
@@ -133,7 +133,7 @@ func (t *TokenSource) Reject(_ context.Context, scope basiq.Scope, token basiq.T
 	defer t.mu.Unlock()
 	if s := t.slots[scope]; s != nil && s.usable(time.Now()) && s.token.Value.Equal(token.Value) {
 		s.end, s.rejected = time.Time{}, s.revision
-		t.start(scope, s)
+		t.start(scope, s) //nolint:contextcheck // a token request is independent of its callers' contexts
 	}
 }
 
