@@ -168,7 +168,7 @@ func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
 		record.ConsentIDs = slices.Sorted(maps.Keys(u.consents))
 		fresh := s.user("")
 		fresh.generation, fresh.erased = u.generation+1, true
-		fresh.start, fresh.deletions = u.start+Position(len(u.feed)), append(u.deletions, record)
+		fresh.start, fresh.deletions = u.start+Position(len(u.feed)), slices.Concat(u.deletions, []Deletion{record})
 		*u = *fresh
 		s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.UserID == record.UserID })
 		return nil

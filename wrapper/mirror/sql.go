@@ -110,6 +110,7 @@ func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict s
 		for i := range size {
 			args = append(args, values(from+i)...)
 		}
+		//nolint:gosec // the names are constants
 		query := "INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(tuple+",", size-1) + tuple + conflict
 		if s.dialect != SQLite || n-from < 2*size && size != prepared {
 			return s.exec(ctx, tx, query, args...)

@@ -34,10 +34,13 @@ func (s *SQL) load(ctx context.Context, userID string) (*state, error) {
 	}, userID)
 }
 
-// query calls each for every row of a query of db, a *sql.DB or *sql.Tx.
-func (s *SQL) query(ctx context.Context, db interface {
+// queryer is a *sql.DB or *sql.Tx.
+type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}, query string, each func(scan func(...any) error) error, args ...any) error {
+}
+
+// query calls each for every row.
+func (s *SQL) query(ctx context.Context, db queryer, query string, each func(scan func(...any) error) error, args ...any) error {
 	rows, err := db.QueryContext(ctx, s.bind(query), args...)
 	if err != nil {
 		return err
