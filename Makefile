@@ -19,7 +19,7 @@ OFFICIAL    ?= ../shared/reference/official
 COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest)
 COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance race mirror mirror-chaos fleet fleet-processes \
+.PHONY: help generate drift validate vet lint fmt test test-main test-conformance norace race mirror mirror-chaos fleet fleet-processes \
 	fleet-scale otel cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
@@ -63,7 +63,8 @@ fmt: ## Format all Go code
 
 # The conformance tests spend most of their time waiting for timeouts, so both modules run concurrently. `make race` repeats
 # the conformance tests with the race detector. -shuffle=on also disables the test cache, which does not detect changes to the
-# files that the conformance tests read. A loaded machine may need longer than the default timeout. The browser tests run in `make browser`, and TestVulnScript in `make vuln`.
+# files that the conformance tests read. A loaded machine may need longer than the default timeout. The browser tests run in
+# `make browser`, and TestVulnScript in `make vuln`.
 CONFORMANCE_SKIP := ^(TestBrowser|TestVulnScript)$$
 test: ## Run all tests, including the race detector for the main module
 	@$(MAKE) --no-print-directory -j2 test-main test-conformance
@@ -73,6 +74,9 @@ test-main: ## Run the tests of the main module with the race detector
 
 test-conformance: ## Run the tests of api/conformance without the race detector
 	cd $(CONFORMANCE) && go test -shuffle=on -timeout 30m -skip '$(CONFORMANCE_SKIP)' ./...
+
+norace: ## Run the tests of package basiq without the race detector, which skips some of them
+	go test -count=1 ./wrapper
 
 race: ## Run the tests of api/conformance with the race detector
 	cd $(CONFORMANCE) && go test -race -shuffle=on -timeout 30m -skip '$(CONFORMANCE_SKIP)' ./...

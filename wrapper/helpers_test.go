@@ -32,7 +32,7 @@ const (
 )
 
 // withoutRaceDetector skips a test whose result does not depend on the race detector, and which takes long with it. `make
-// cover` runs it.
+// norace` runs it.
 func withoutRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {

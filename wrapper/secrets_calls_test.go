@@ -514,7 +514,7 @@ func TestSecrets_Calls(t *testing.T) {
 			maps.Copy(all, echoes())
 			for i, name := range slices.Sorted(maps.Keys(all)) {
 				// With the race detector each call is tested in one situation of six, and each situation with one call of six.
-				// What is visible does not depend on the detector, and `make cover` tests all combinations.
+				// What is visible does not depend on the detector, and `make norace` tests all combinations.
 				if raceDetector && (i+n)%6 != 0 {
 					continue
 				}
