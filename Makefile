@@ -89,7 +89,7 @@ mirror: ## Test package mirror on SQLite and PostgreSQL with several processes
 mirror-chaos: ## Run the chaos test of package mirror (CHAOS=flags)
 	cd $(MIRRORTEST) && go test -count=1 -run '^TestChaos$$' . $(CHAOS)
 
-# The tests start PostgreSQL if it is installed, as those of the mirror do.
+# The tests start PostgreSQL if it is installed, as `make mirror` does.
 fleet: ## Test the workers, the shared state and the command of wrapper/fleet on SQLite and PostgreSQL
 	cd $(FLEET) && go test -count=1 ./...
 

@@ -34,7 +34,7 @@
 // # What happens after an error
 //
 // A job returns what [basiq.AdviseOn] advises. If the call may succeed later, the job is snoozed for as long as Basiq asks,
-// which uses none of its attempts. After 8 days it is canceled. If only the user can help, the application is called and the job
+// which does not count as an attempt. After 8 days it is canceled. If only the user can help, the application is called and the job
 // is canceled. If nothing can help, the job is canceled with the error, which the web UI shows. Errors of the database and
 // errors without advice are retried by River, up to 25 times with a growing delay.
 //
