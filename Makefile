@@ -100,7 +100,7 @@ PROCESSES ?= -users 2000 -rounds 4 -kills
 fleet-processes: ## Test four processes on one PostgreSQL and one sandbox (PROCESSES=flags)
 	cd $(FLEET) && go test -count=1 -timeout 6h -v ./fleettest $(PROCESSES)
 
-# 10,000 users take about a minute on PostgreSQL. wrapper/fleet/SCALE.md has the figures of longer runs.
+# 10,000 users take about two minutes on PostgreSQL. wrapper/fleet/SCALE.md has the figures of longer runs.
 SCALE ?= -users 10000 -database postgresql
 fleet-scale: ## Measure the requests, queue operations and database size of many users (SCALE=flags)
 	cd $(FLEET) && go test -count=1 -timeout 6h -v -run '^TestScale$$' . -args $(SCALE)
