@@ -19,7 +19,7 @@ OFFICIAL    ?= ../shared/reference/official
 COVERED  = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest)
 COVERPKG = $(shell go list ./wrapper/... | grep -v -e /examples/ -e /mirror -e /postgrestest | paste -sd , -)
 
-.PHONY: help generate drift validate vet lint fmt test test-main test-conformance norace race mirror mirror-chaos fleet fleet-processes \
+.PHONY: help generate drift validate vet platforms lint fmt test test-main test-conformance norace race mirror mirror-chaos fleet fleet-processes \
 	fleet-scale otel cycles soak browser cover bench bench-once \
 	fuzz examples official upstream matrix reliability missing tables breaking mutants vuln licenses workflows ci
 
@@ -49,9 +49,12 @@ validate: ## Check openapi.yaml and its examples with kin-openapi and Redocly
 			--skip-rule=no-ambiguous-paths openapi.yaml; \
 	else echo 'SKIPPED: Redocly requires npm, which is not installed'; fi
 
-# The other platforms have a 32-bit int, or lack sockets and signals. In the nested modules, `make lint` runs the checks of go vet.
-vet: ## Run go vet, also for 32-bit and js/wasm
+# In the nested modules, `make lint` runs the checks of go vet.
+vet: ## Run go vet
 	go vet ./...
+
+# These platforms have a 32-bit int, or lack sockets and signals. Compiling the standard library for them takes long.
+platforms: ## Run go vet for 32-bit and js/wasm
 	GOARCH=386 go vet ./...
 	GOOS=js GOARCH=wasm go vet ./...
 

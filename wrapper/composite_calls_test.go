@@ -56,7 +56,9 @@ func document(body []byte, err error) (any, error) {
 
 var compositeCalls = []compositeCall{
 	{
-		"Connections.CreateAndWait", "postConnection", []string{"userID"}, []string{"/users/u1/connections", "/jobs/j1", "/users/u1/connections/c1"},
+		"Connections.CreateAndWait", "postConnection",
+		[]string{"userID"},
+		[]string{"/users/u1/connections", "/jobs/j1", "/users/u1/connections/c1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Connections.CreateAndWait(t.Context(), ids[0], basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
@@ -64,33 +66,42 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Connections.UpdateAndWait", "updateConnection", []string{"userID", "connectionID"}, []string{"/users/u1/connections/c1", "/jobs/j1"},
+		"Connections.UpdateAndWait", "updateConnection",
+		[]string{"userID", "connectionID"},
+		[]string{"/users/u1/connections/c1", "/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Connections.UpdateAndWait(t.Context(), ids[0], ids[1], basiq.UpdateConnection{Password: basiq.NewSecret(plantedPassword)}))
 		},
 	},
 	{
-		"Connections.RefreshAndWait", "refreshConnection", []string{"userID", "connectionID"},
+		"Connections.RefreshAndWait", "refreshConnection",
+		[]string{"userID", "connectionID"},
 		[]string{"/users/u1/connections/c1/refresh", "/jobs/j1", "/users/u1/connections/c1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Connections.RefreshAndWait(t.Context(), ids[0], ids[1]))
 		},
 	},
 	{
-		"Connections.RefreshIfStale", "getConnection", []string{"userID", "connectionID"}, []string{"/users/u1/connections/c1", "/users/u1/connections/c1/refresh"},
+		"Connections.RefreshIfStale", "getConnection",
+		[]string{"userID", "connectionID"},
+		[]string{"/users/u1/connections/c1", "/users/u1/connections/c1/refresh"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Connections.RefreshIfStale(t.Context(), ids[0], ids[1], time.Hour))
 		},
 	},
 	{
-		"Connections.RefreshListedIfStale", "refreshConnection", []string{"userID", "connectionID"}, []string{"/users/u1/connections/c1/refresh"},
+		"Connections.RefreshListedIfStale", "refreshConnection",
+		[]string{"userID", "connectionID"},
+		[]string{"/users/u1/connections/c1/refresh"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			listed := &basiq.Connection{ID: ids[1], Status: basiq.ConnectionStatusActive, LastUsed: "1999-01-01T00:00:00Z"}
 			return result(c.Connections.RefreshListedIfStale(t.Context(), ids[0], listed, time.Hour))
 		},
 	},
 	{
-		"Jobs.Wait", "getJobs", []string{"jobID"}, []string{"/jobs/j1"},
+		"Jobs.Wait", "getJobs",
+		[]string{"jobID"},
+		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			job, err := c.Jobs.Wait(t.Context(), ids[0])
 			if err != nil {
@@ -100,7 +111,9 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Jobs.Watch", "getJobs", []string{"jobID"}, []string{"/jobs/j1"},
+		"Jobs.Watch", "getJobs",
+		[]string{"jobID"},
+		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			var last *basiq.Job
 			for job, err := range c.Jobs.Watch(t.Context(), ids[0]) {
@@ -113,7 +126,9 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Jobs.WaitAll", "getJobs", []string{"jobIDs"}, []string{"/jobs/j1"},
+		"Jobs.WaitAll", "getJobs",
+		[]string{"jobIDs"},
+		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			jobs, err := c.Jobs.WaitAll(t.Context(), ids)
 			if err != nil {
@@ -124,7 +139,9 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Jobs.WaitEach", "getJobs", []string{"jobIDs"}, []string{"/jobs/j1"},
+		"Jobs.WaitEach", "getJobs",
+		[]string{"jobIDs"},
+		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			for job, err := range c.Jobs.WaitEach(t.Context(), slices.Values(ids)) {
 				if err != nil {
@@ -136,7 +153,9 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Consents.PageURL", "postToken", []string{"userID"}, nil,
+		"Consents.PageURL", "postToken",
+		[]string{"userID"},
+		nil,
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			page, err := c.Consents.PageURL(t.Context(), ids[0], basiq.ConsentPage{State: plantedState})
 			if err != nil {
@@ -146,7 +165,9 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Tokens.Get", "postToken", []string{"scope"}, nil,
+		"Tokens.Get", "postToken",
+		[]string{"scope"},
+		nil,
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			token, err := c.Tokens.Get(t.Context(), basiq.ClientAccess(ids[0]))
 			if err != nil {
@@ -156,7 +177,8 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Reports.CreateAndWait", "createReport", nil, []string{"/reports", "/jobs/j1", "/reports/r1"},
+		"Reports.CreateAndWait", "createReport", nil,
+		[]string{"/reports", "/jobs/j1", "/reports/r1"},
 		func(t testing.TB, c *basiq.Client, _ ...string) (any, error) {
 			report, err := c.Reports.CreateAndWait(t.Context(), compositeReport)
 			if report != nil {
@@ -166,75 +188,94 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Reports.PDF", "retrieveReport", []string{"reportID"}, []string{"/reports/r1"},
+		"Reports.PDF", "retrieveReport",
+		[]string{"reportID"},
+		[]string{"/reports/r1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return document(c.Reports.PDF(t.Context(), ids[0]))
 		},
 	},
 	{
-		"Reports.Page", "listReports", nil, []string{"/reports"},
+		"Reports.Page", "listReports", nil,
+		[]string{"/reports"},
 		func(t testing.TB, c *basiq.Client, _ ...string) (any, error) {
 			return result(c.Reports.Page(t.Context(), ""))
 		},
 	},
 	{
-		"Reports.TransactionsPage", "retrieveReportTransactions", []string{"reportID"}, []string{"/reports/r1/transactions"},
+		"Reports.TransactionsPage", "retrieveReportTransactions",
+		[]string{"reportID"},
+		[]string{"/reports/r1/transactions"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Reports.TransactionsPage(t.Context(), ids[0], ""))
 		},
 	},
 	{
-		"Affordability.PDF", "getAffordability", []string{"userID", "snapshotID"}, []string{"/users/u1/affordability/s1"},
+		"Affordability.PDF", "getAffordability",
+		[]string{"userID", "snapshotID"},
+		[]string{"/users/u1/affordability/s1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return document(c.Affordability.PDF(t.Context(), ids[0], ids[1]))
 		},
 	},
 	{
-		"Affordability.TransactionsCSV", "getAffordabilitySnapshotTransactions", []string{"userID", "snapshotID"},
+		"Affordability.TransactionsCSV", "getAffordabilitySnapshotTransactions",
+		[]string{"userID", "snapshotID"},
 		[]string{"/users/u1/affordability/s1/transactions"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return document(c.Affordability.TransactionsCSV(t.Context(), ids[0], ids[1]))
 		},
 	},
 	{
-		"Affordability.TransactionsPage", "getAffordabilitySnapshotTransactions", []string{"userID", "snapshotID"},
+		"Affordability.TransactionsPage", "getAffordabilitySnapshotTransactions",
+		[]string{"userID", "snapshotID"},
 		[]string{"/users/u1/affordability/s1/transactions"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Affordability.TransactionsPage(t.Context(), ids[0], ids[1], ""))
 		},
 	},
 	{
-		"Expenses.CSV", "getExpenses", []string{"userID", "snapshotID"}, []string{"/users/u1/expenses/s1"},
+		"Expenses.CSV", "getExpenses",
+		[]string{"userID", "snapshotID"},
+		[]string{"/users/u1/expenses/s1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return document(c.Expenses.CSV(t.Context(), ids[0], ids[1]))
 		},
 	},
 	{
-		"Events.Page", "getEvents", nil, []string{"/events"},
+		"Events.Page", "getEvents", nil,
+		[]string{"/events"},
 		func(t testing.TB, c *basiq.Client, _ ...string) (any, error) {
 			return result(c.Events.Page(t.Context(), ""))
 		},
 	},
 	{
-		"Insights.Page", "listUserInsights", []string{"userID"}, []string{"/users/u1/insights"},
+		"Insights.Page", "listUserInsights",
+		[]string{"userID"},
+		[]string{"/users/u1/insights"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Insights.Page(t.Context(), ids[0], ""))
 		},
 	},
 	{
-		"Payees.Page", "GetPayees", []string{"userID"}, []string{"/users/u1/payees"},
+		"Payees.Page", "GetPayees",
+		[]string{"userID"},
+		[]string{"/users/u1/payees"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Payees.Page(t.Context(), ids[0], ""))
 		},
 	},
 	{
-		"Transactions.Page", "getTransactions", []string{"userID"}, []string{"/users/u1/transactions"},
+		"Transactions.Page", "getTransactions",
+		[]string{"userID"},
+		[]string{"/users/u1/transactions"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Transactions.Page(t.Context(), ids[0], ""))
 		},
 	},
 	{
-		"Webhooks.Ensure", "listAppWebhooks", nil, []string{"/notifications/webhooks"},
+		"Webhooks.Ensure", "listAppWebhooks", nil,
+		[]string{"/notifications/webhooks"},
 		func(t testing.TB, c *basiq.Client, _ ...string) (any, error) {
 			hook, created, err := c.Webhooks.Ensure(t.Context(), basiq.CreateWebhook{URL: plantedHookURL})
 			assert.False(t, created && hook == nil)
@@ -242,7 +283,9 @@ var compositeCalls = []compositeCall{
 		},
 	},
 	{
-		"Webhooks.MessagesPage", "listMessages", []string{"webhookID"}, []string{"/notifications/webhooks/w1/messages"},
+		"Webhooks.MessagesPage", "listMessages",
+		[]string{"webhookID"},
+		[]string{"/notifications/webhooks/w1/messages"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Webhooks.MessagesPage(t.Context(), ids[0], ""))
 		},
@@ -446,7 +489,7 @@ func FuzzCompositeBody(f *testing.F) {
 type withContext struct {
 	testing.TB
 
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // it is the context that the test returns
 }
 
 func (t withContext) Context() context.Context { return t.ctx }
