@@ -22,7 +22,7 @@ const (
 // ErrSchema is returned by [SQL.Migrate] if the database has a newer schema than this version of the package.
 var ErrSchema = errors.New("database has a newer schema")
 
-// migrations are the versions of the schema. Released versions never change. Types in capitals depend on the dialect.
+// migrations are the versions of the schema. Released versions never change. Words in capitals depend on the dialect.
 var migrations = []string{migration1}
 
 //go:embed schema/1.sql
@@ -31,8 +31,8 @@ var migration1 string
 // types are the column types of each dialect. JSON of PostgreSQL keeps the text as sent, JSONB would not. In SQLite, types
 // other than TEXT would make numbers of amounts, and times of days.
 var types = map[Dialect]*strings.Replacer{
-	SQLite:     strings.NewReplacer(" MONEY", " TEXT", " DAY", " TEXT", " INSTANT", " TEXT", " PAYLOAD", " TEXT"),
-	PostgreSQL: strings.NewReplacer(" MONEY", " NUMERIC", " DAY", " DATE", " INSTANT", " TIMESTAMPTZ", " PAYLOAD", " JSON"),
+	SQLite:     strings.NewReplacer(" MONEY", " TEXT", " DAY", " TEXT", " INSTANT", " TEXT", " PAYLOAD", " TEXT", " CLUSTERED", " WITHOUT ROWID"),
+	PostgreSQL: strings.NewReplacer(" MONEY", " NUMERIC", " DAY", " DATE", " INSTANT", " TIMESTAMPTZ", " PAYLOAD", " JSON", " CLUSTERED", ""),
 }
 
 // Schema returns the statements that create the current schema, for users of other migration tools. Do not call
@@ -68,7 +68,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 // Migrate applies those migrations that the database does not have, each once and in order, in one transaction. It is for
 // tables that belong to another package or to the application. The table ledger records the versions. A
 // migration consists of statements that end with a semicolon and a line break. The column types MONEY, DAY, INSTANT and
-// PAYLOAD are replaced by types of the dialect.
+// PAYLOAD are replaced by types of the dialect, and the table option CLUSTERED by the dialect's option, if there is one.
 //
 // Migrate is safe to call concurrently. It returns [ErrSchema] if the ledger has more versions than migrations.
 func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrations ...string) error {
