@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -35,6 +37,12 @@ const (
 // norace` runs it.
 func withoutRaceDetector(t *testing.T) {
 	t.Helper()
+	makefile, err := os.ReadFile("../Makefile")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`(?m)^NORACE := (.*)$`).FindSubmatch(makefile)
+	require.NotNil(t, line, "the Makefile does not set NORACE")
+	name, _, _ := strings.Cut(t.Name(), "/")
+	require.Regexp(t, strings.ReplaceAll(string(line[1]), "$$", "$"), name, "make norace does not run this test")
 	if raceDetector {
 		t.Skip("takes long with the race detector")
 	}

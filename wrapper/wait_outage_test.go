@@ -320,6 +320,9 @@ func TestWaits_OutageOfManyJobs(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%s/%s for %v/%d jobs", method, name, lasts, jobs), func(t *testing.T) {
 						t.Parallel()
+						if jobs > 1 && lasts > 10*time.Second {
+							withoutRaceDetector(t)
+						}
 						synctest.Test(t, func(t *testing.T) {
 							start := time.Now()
 							server := &outage{begin: start, start: 10 * time.Second, lasts: lasts, ends: lasts + 30*time.Second, fail: temporaryFailures[name].fail}
