@@ -21,20 +21,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
-// postgres is a PostgreSQL server that belongs to the test binary.
-var postgres struct {
-	once   sync.Once
-	server *postgrestest.Server
-	err    error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if postgres.server != nil {
-		postgres.server.Stop()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
 // newAddress returns the address of a new, empty database. The test is skipped if PostgreSQL is not installed, unless
 // POSTGRES_TESTS is "required". POSTGRES_URL is the URL of a server to use instead of a new one.
@@ -43,18 +30,12 @@ func newAddress(t *testing.T, dialect mirror.Dialect) string {
 	if dialect == mirror.SQLite {
 		return filepath.Join(t.TempDir(), "basiq.db")
 	}
-	postgres.once.Do(func() {
-		if serverURL := os.Getenv("POSTGRES_URL"); serverURL != "" {
-			postgres.server = postgrestest.Use("pgx", serverURL)
-			return
-		}
-		postgres.server, postgres.err = postgrestest.Start("pgx")
-	})
-	if errors.Is(postgres.err, postgrestest.ErrNotInstalled) && os.Getenv("POSTGRES_TESTS") != "required" {
-		t.Skip(postgres.err)
+	server, err := postgrestest.Shared("pgx")
+	if errors.Is(err, postgrestest.ErrNotInstalled) {
+		t.Skip(err)
 	}
-	require.NoError(t, postgres.err)
-	address, err := postgres.server.NewDatabase()
+	require.NoError(t, err)
+	address, err := server.NewDatabase()
 	require.NoError(t, err)
 	return address
 }

@@ -1,7 +1,7 @@
 // Package fleettest tests several processes that share one PostgreSQL and one sandbox, as the machines of a fleet do.
 //
 // The tests start a PostgreSQL server on a loopback port if its programs are installed (apt-get install postgresql). As root
-// they run it as the user postgres or nobody. POSTGRES_TESTS=required makes them fail without PostgreSQL.
+// they run it as a user without privileges. POSTGRES_TESTS=required makes them fail without PostgreSQL.
 //
 //	go test .                                               # the short form, for every change
 //	go test -v . -users 2000 -rounds 4 -kills               # the long form: processes are killed and lose their database

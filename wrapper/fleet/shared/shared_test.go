@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,37 +18,18 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
-// postgres is a PostgreSQL server that belongs to the test binary.
-var postgres struct {
-	once   sync.Once
-	server *postgrestest.Server
-	err    error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if postgres.server != nil {
-		postgres.server.Stop()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
 // postgresServer returns the server. The test is skipped if PostgreSQL is not installed, unless POSTGRES_TESTS is
 // "required". POSTGRES_URL is the URL of a server to use instead of a new one.
 func postgresServer(t testing.TB) *postgrestest.Server {
 	t.Helper()
-	postgres.once.Do(func() {
-		if serverURL := os.Getenv("POSTGRES_URL"); serverURL != "" {
-			postgres.server = postgrestest.Use("pgx", serverURL)
-			return
-		}
-		postgres.server, postgres.err = postgrestest.Start("pgx")
-	})
-	if errors.Is(postgres.err, postgrestest.ErrNotInstalled) && os.Getenv("POSTGRES_TESTS") != "required" {
-		t.Skip(postgres.err)
+	server, err := postgrestest.Shared("pgx")
+	if errors.Is(err, postgrestest.ErrNotInstalled) {
+		t.Skip(err)
 	}
-	require.NoError(t, postgres.err)
-	return postgres.server
+	require.NoError(t, err)
+	return server
 }
 
 // database is a database that several processes can open.

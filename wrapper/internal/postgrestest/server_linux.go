@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,8 +21,11 @@ import (
 // readyTimeout limits how long a server takes to start.
 const readyTimeout = time.Minute
 
-// ErrNotInstalled is returned if the programs of PostgreSQL were not found.
+// ErrNotInstalled is returned if the programs of PostgreSQL were not found. A test that gets it is skipped.
 var ErrNotInstalled = errors.New("PostgreSQL is not installed")
+
+// errRequired is returned in place of ErrNotInstalled if the variable POSTGRES_TESTS is "required".
+var errRequired = errors.New("PostgreSQL is not installed, and POSTGRES_TESTS requires it")
 
 // Server is a PostgreSQL server.
 type Server struct {
@@ -36,8 +40,34 @@ type Server struct {
 	next     atomic.Int64
 }
 
-// Use returns a server that runs already. Stop does not end it.
-func Use(driver, serverURL string) *Server { return &Server{URL: serverURL, driver: driver} }
+// shared is the server of the test binary.
+var shared struct {
+	once   sync.Once
+	server *Server
+	err    error
+}
+
+// Shared returns the server of the test binary, which it starts in the first call. POSTGRES_URL is the URL of a server to use
+// instead. The binary runs its tests with [Run], which stops the server. The driver of the first call counts.
+func Shared(driver string) (*Server, error) {
+	shared.once.Do(func() {
+		if serverURL := os.Getenv("POSTGRES_URL"); serverURL != "" { //nolint:forbidigo // only tests use this package
+			shared.server = &Server{URL: serverURL, driver: driver}
+			return
+		}
+		shared.server, shared.err = Start(driver)
+	})
+	return shared.server, shared.err
+}
+
+// Run runs the tests of a binary, usually a *testing.M, stops the server of [Shared], and returns the exit code.
+func Run(tests interface{ Run() int }) int {
+	code := tests.Run()
+	if shared.server != nil {
+		shared.server.Stop()
+	}
+	return code
+}
 
 // programs returns the directory of the server's programs, or "".
 func programs() string {
@@ -52,9 +82,12 @@ func programs() string {
 }
 
 // Start starts a server on a free loopback port. It ends with the process that started it. PostgreSQL refuses to run as
-// root, so root runs it as the user postgres or nobody. driver is the name of a driver for database/sql.
+// root, so root runs it as a user without privileges. driver is the name of a driver for database/sql.
 func Start(driver string) (*Server, error) {
 	s := &Server{driver: driver, bin: programs()}
+	if s.bin == "" && os.Getenv("POSTGRES_TESTS") == "required" { //nolint:forbidigo // only tests use this package
+		return nil, errRequired
+	}
 	if s.bin == "" {
 		return nil, ErrNotInstalled
 	}

@@ -2,7 +2,7 @@
 // mirror do not get the drivers.
 //
 // The tests start a PostgreSQL server on a loopback port if its programs are installed (apt-get install postgresql). As root
-// they run it as the user postgres or nobody. POSTGRES_TESTS=required makes them fail without PostgreSQL. POSTGRES_URL names a
+// they run it as a user without privileges. POSTGRES_TESTS=required makes them fail without PostgreSQL. POSTGRES_URL names a
 // server to use instead.
 //
 //	go test .                                                           # the short form, for every change
