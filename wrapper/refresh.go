@@ -80,7 +80,7 @@ func checkRefresh(operation, userID, connectionID string, age time.Duration) err
 
 // refreshIfStale refreshes a connection whose state is known.
 func (s *ConnectionsService) refreshIfStale(ctx context.Context, userID string, connection *Connection, age time.Duration) (*Refresh, error) {
-	refresh := &Refresh{Connection: connection, Skipped: skipRefresh(connection, age)}
+	refresh := &Refresh{Connection: connection, Skipped: SkipRefresh(connection, age)}
 	if refresh.Skipped == "" {
 		var err error
 		if refresh.Job, err = s.Refresh(ctx, userID, connection.ID); err != nil {
@@ -90,8 +90,13 @@ func (s *ConnectionsService) refreshIfStale(ctx context.Context, userID string, 
 	return refresh, nil
 }
 
-// skipRefresh returns the reason not to refresh a connection, or "".
-func skipRefresh(connection *Connection, age time.Duration) RefreshSkip {
+// SkipRefresh returns the reason why [ConnectionsService.RefreshListedIfStale] would not refresh a connection, or "" if it
+// would. A nil connection is [RefreshSkipUnknown]. It sends nothing. Use it for what must be decided before a refresh, for
+// example a budget.
+func SkipRefresh(connection *Connection, age time.Duration) RefreshSkip {
+	if connection == nil {
+		return RefreshSkipUnknown
+	}
 	used, known := connection.LastUsed.Time()
 	switch status := connection.Status; {
 	case status == ConnectionStatusPending:

@@ -125,6 +125,7 @@ func TestRefreshListedIfStale(t *testing.T) {
 				time.Sleep(c.after)
 				for connection, err := range client.Connections.List(t.Context(), user.ID) {
 					require.NoError(t, err)
+					assert.Equal(t, c.skipped, basiq.SkipRefresh(connection, 24*time.Hour))
 					refresh, err := client.Connections.RefreshListedIfStale(t.Context(), user.ID, connection, 24*time.Hour)
 					require.NoError(t, err)
 					assert.Equal(t, c.skipped, refresh.Skipped)
@@ -132,6 +133,7 @@ func TestRefreshListedIfStale(t *testing.T) {
 					assert.Same(t, connection, refresh.Connection)
 				}
 			}
+			assert.Equal(t, basiq.RefreshSkipUnknown, basiq.SkipRefresh(nil, time.Hour))
 			assert.Empty(t, box.RequestsOf("getConnection"))
 			assert.Len(t, box.RequestsOf("refreshConnection"), 1)
 		})

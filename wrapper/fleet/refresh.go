@@ -73,9 +73,8 @@ func (w *refreshWorker) Work(ctx context.Context, job *river.Job[RefreshArgs]) e
 func (f *Fleet) refresh(ctx context.Context, userID string, connection *basiq.Connection) (next time.Time, err error) {
 	about := Ask{UserID: userID, ConnectionID: connection.ID}
 	used, _ := connection.LastUsed.Time()
-	due := connection.Status == basiq.ConnectionStatusActive && !used.IsZero() && time.Since(used) > f.config.RefreshAge
 	openBanking := connection.Method == basiq.ConnectionMethodOpenBanking || connection.Method == basiq.ConnectionMethodOpenBankingUnhyphenated
-	if due && openBanking {
+	if openBanking && basiq.SkipRefresh(connection, f.config.RefreshAge) == "" {
 		at, err := f.spendRefresh(ctx, connection.ID, time.Now())
 		if err != nil || !at.IsZero() {
 			return at, err
