@@ -154,8 +154,8 @@ func (d *Database) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = tx.Rollback() }() // it does nothing after Commit
 	if err := f(tx); err != nil {
-		_ = tx.Rollback() // it fails only if the connection is lost, which rolls back too
 		return err
 	}
 	return tx.Commit()
