@@ -69,7 +69,6 @@ func (a *attempt) end(out *outcome) {
 	defer a.mu.Unlock()
 	a.ended = true
 	out.requests, out.maybeApplied, out.waited = a.requests, a.maybeApplied > 0, a.waited
-	out.handedToTransport = a.requests > 0
 }
 
 // addWait records a wait inside the attempt, unless the attempt has ended.

@@ -213,7 +213,7 @@ func (s *callState) attemptFailure(last outcome) Failure {
 	if errors.Is(last.err, errRateLimit) || errors.Is(last.err, ErrTooManyTokenRequests) {
 		return FailureRateLimit
 	}
-	if !last.handedToTransport {
+	if last.requests == 0 {
 		return FailureNotSent
 	}
 	if _, dns := errors.AsType[*net.DNSError](last.err); dns {

@@ -26,9 +26,8 @@ type outcome struct {
 	resp *http.Response
 	// err is the reason why the response is missing or its body is incomplete.
 	err error
-	// handedToTransport is set if a request was handed to the http.Client, maybeApplied if Basiq may have carried it
-	// out.
-	handedToTransport, maybeApplied bool
+	// maybeApplied is set if Basiq may have carried it out.
+	maybeApplied bool
 	// requests is how many requests were handed to the http.Client.
 	requests int
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
@@ -220,7 +219,7 @@ func shouldRetry(op *Operation, last outcome) bool {
 		// A failed token request was already retried. A request that was not handed to the http.Client was rejected by
 		// middleware.
 		_, noToken := errors.AsType[*tokenError](last.err)
-		return safe && last.handedToTransport && !noToken && !isPermanent(last)
+		return safe && last.requests > 0 && !noToken && !isPermanent(last)
 	}
 	switch status := last.resp.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusTooEarly, status == http.StatusMisdirectedRequest:
