@@ -201,16 +201,13 @@ func (c *Client) doPage(ctx context.Context, op *Operation, ids []pathParam, pag
 	call.pooled, call.page = true, page
 	call.options.raw.set(nil)
 	call.start(&c.config)
-	returned := false
+	err = errUnfinished // remains if a function of the caller panics
 	defer func() {
-		if !returned {
-			call.end(0, errUnfinished)
-		} else if err != nil {
+		if err != nil {
 			call.end(0, err)
 		}
 	}()
 	resp, err := request(call, editors...) //nolint:bodyclose,contextcheck // the body is in memory; the state is the caller's context
-	returned = true
 	if err != nil {
 		if !call.owned.Load() { // the generated client could not make the request
 			err = fmt.Errorf("basiq: %s: invalid request: %w", op.Name, err)

@@ -92,20 +92,15 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 
 // waitForLimit waits until the rate limit allows a request, unless the retrier has waited already.
 func (s *sender) waitForLimit(ctx context.Context, record *attempt) error {
-	if record.permitted.Swap(false) {
+	if s.limiter == nil || record.permitted.Swap(false) {
 		return nil
 	}
-	if s.limiter != nil {
-		defer record.addWait(WaitRateLimit, time.Now())
-	}
+	defer record.addWait(WaitRateLimit, time.Now())
 	return limit(ctx, s.limiter)
 }
 
-// limit waits until limiter, if there is one, allows a request.
+// limit waits until limiter allows a request.
 func limit(ctx context.Context, limiter Limiter) error {
-	if limiter == nil {
-		return nil
-	}
 	if err := limiter.Wait(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errRateLimit, withoutCause(ctx, err))
 	}
