@@ -46,7 +46,7 @@ func result[T any](value *T, err error) (any, error) {
 	return value, err
 }
 
-// document returns the bytes of a document as a value that is nil if there is no document.
+// document returns the bytes of a document as a value. It returns nil if the document is missing.
 func document(body []byte, err error) (any, error) {
 	if body == nil {
 		return nil, err

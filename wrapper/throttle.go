@@ -102,9 +102,9 @@ func (t *throttle) observe(op *Operation, status int, asked, delay, limit time.D
 	t.held.Store(true)
 }
 
-// wait waits until calls of an operation are not held. It reports whether it has waited. It returns a [ThrottledError] if Basiq has requested more than
-// MaxDelay, if the context would end first, or if the waits would exceed MaxDelay in total. If the context ends during
-// the wait, it returns the context's error.
+// wait waits until calls of an operation are not held. It reports whether it has waited. It returns a [ThrottledError] if
+// Basiq has requested more than MaxDelay, if the context would end first, or if the waits would exceed MaxDelay in total. If
+// the context ends during the wait, it returns the context's error.
 func (t *throttle) wait(ctx context.Context, op *Operation) (held bool, err error) {
 	for waited := time.Duration(0); t.held.Load(); {
 		t.mu.Lock()

@@ -53,7 +53,7 @@ type details struct {
 	hash                  string
 }
 
-// detail is a connection or consent. Times are in instantFormat, "" if there is none.
+// detail is a connection or consent. Times are in instantFormat. A missing time is "".
 type detail struct {
 	id, institutionID, status, method, created, lastUsed, expires, payload string
 }

@@ -21,7 +21,7 @@ const (
 	leaseMargin = 5 * time.Second
 	// fetchTimeout limits how long a process tries to get a token.
 	fetchTimeout = 2 * time.Minute
-	// renewBefore is how long before its expiry a token is renewed, and expiryLeeway how long before it is no longer used.
+	// The times before the expiry of a token at which it is renewed, and until which it is used.
 	renewBefore  = 10 * time.Minute
 	expiryLeeway = 30 * time.Second
 	// renewDelay is the delay between two attempts to renew a token that is still valid.
@@ -70,7 +70,7 @@ type slot struct {
 type held struct {
 	token    basiq.Token
 	revision int64
-	// renew is when the next token is fetched in the background. end is when the token is no longer used.
+	// renew is when the next token is fetched in the background. The token is used until end.
 	renew, end time.Time
 }
 

@@ -36,7 +36,7 @@ var testUsers = []struct {
 // sharesDatabase reports whether other machines can use the database.
 func (s *server) sharesDatabase() bool { return strings.Contains(s.db, "://") }
 
-// openSandbox starts a sandbox if there is no API key. Its data is in memory, so its database is new by default too.
+// openSandbox starts a sandbox if the API key is missing. Its data is in memory, so its database is new by default too.
 func (s *server) openSandbox() error {
 	if !s.apiKey.IsZero() {
 		return nil

@@ -36,7 +36,7 @@ type Tokens struct {
 const (
 	// lease is how long a process may take for a token request. If it dies, the others wait no longer than that.
 	lease = 20 * time.Second
-	// renewBefore is how long before its expiry a token is renewed, and leeway how long before it is no longer used.
+	// The times before the expiry of a token at which it is renewed, and until which it is used.
 	renewBefore = 10 * time.Minute
 	leeway      = 30 * time.Second
 	poll        = 50 * time.Millisecond
