@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -283,7 +284,11 @@ func decodeResponse[T any](resp response) (*T, error) {
 	value := new(T)
 	mismatch, err := decode(resp.body.bytes(), value)
 	if err != nil {
-		resp.body.closeConn()
+		// Another call may already use the connection, so only a body that can belong to another request is a reason to
+		// close it. A text that is not JSON comes from a proxy.
+		if body := bytes.TrimSpace(resp.body.bytes()); len(body) == 0 || json.Valid(body) {
+			resp.body.closeConn()
+		}
 		return nil, invalidResponse(resp.op, resp.status, resp.body.bytes(), err)
 	}
 	if mismatch != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -179,6 +180,40 @@ func TestResponseIdentity_ConnectionClosed(t *testing.T) {
 	for range 3 {
 		_, err = client.Users.Get(t.Context(), userID)
 		require.NoError(t, err)
+	}
+}
+
+// Another call may already use the connection that a response came from. It is closed only after a response that may
+// belong to another request.
+func TestResponseIdentity_ConnectionKept(t *testing.T) {
+	t.Parallel()
+	for first, closed := range map[string]bool{
+		"<html>login</html>":           false,
+		`{"type":"user","id":"` + "u1": false,
+		"garbage":                      false,
+		`[{"type":"user","id":"u1"}]`:  true,
+		`"u1"`:                         true,
+		"":                             true,
+		" \n":                          true,
+		`{"type":"list","data":[]}`:    true,
+		`{"type":"account","id":"u1"}`: true,
+	} {
+		var conns atomic.Int64
+		address := rawServer(t, func(w io.Writer, conn, n int, _ *http.Request) {
+			conns.Store(int64(conn))
+			if conn == 1 && n == 1 {
+				writeResponse(w, first)
+				return
+			}
+			writeResponse(w, userJSON)
+		})
+		client, err := basiq.New(testKey, basiq.WithBaseURL(address), basiq.WithTokenSource(fixedTokens("token-1")))
+		require.NoError(t, err)
+		_, err = client.Users.Get(t.Context(), userID)
+		require.ErrorContains(t, err, "invalid response", "%q", first)
+		_, err = client.Users.Get(t.Context(), userID)
+		require.NoError(t, err)
+		assert.Equal(t, closed, conns.Load() == 2, "%q: connection closed", first)
 	}
 }
 

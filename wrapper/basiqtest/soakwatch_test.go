@@ -236,6 +236,7 @@ func (r request) mayBeExecuted() bool {
 // A verdict is the outcome of all calls.
 type verdict struct {
 	problems            []string
+	realTime            bool // of the watch
 	requests, faulted   int
 	retries, duplicates int
 	tokens              int
@@ -268,6 +269,7 @@ func (w *watch) judgeAll() *verdict {
 	defer w.mu.Unlock()
 	v := &verdict{
 		calls: map[string]int{}, idempotent: map[string]int{}, others: map[string]int{}, tokenFailures: map[string]int{}, problems: w.problems,
+		realTime: w.realTime,
 	}
 	for _, c := range w.calls {
 		var all []request
@@ -333,6 +335,8 @@ func (v *verdict) judgeToken(c *watchedCall, attempts [][]request) {
 	switch {
 	case decisive.has("garbage") && decisive.status != 0:
 		v.tokenFailures["the answer is garbage"]++
+	case decisive.status == http.StatusBadRequest && v.realTime: // a token for a user that was deleted after a wait timed out
+		v.tokenFailures["the user no longer exists"]++
 	case c.attempts == maxAttempts:
 		v.tokenFailures["all attempts had faults"]++
 	case decisive.hadFault():
