@@ -79,7 +79,7 @@ test-conformance: ## Run the tests of api/conformance without the race detector
 	cd $(CONFORMANCE) && go test -shuffle=on -timeout 30m -skip '$(CONFORMANCE_SKIP)' ./...
 
 # The race detector makes these tests too slow, so that `make test` skips them, or parts of them.
-NORACE := ^Test(Secrets_(Calls|Types)|Raw_PathTraversal|TokenCache_Eviction|Waits_OutageOfManyJobs|Observer_Allocations|.*_Memory|.*_(Hostile|Large)Bodies)$$
+NORACE := ^Test(Secrets_(Sandbox|Types)|.*_PathTraversal|TokenCache_Eviction|Waits_OutageOfManyJobs|Observer_Allocations|.*_Memory|.*_(Hostile|Large)Bodies)$$
 norace: ## Run the tests of package basiq that the race detector makes too slow
 	go test -count=1 -run '$(NORACE)' ./wrapper
 

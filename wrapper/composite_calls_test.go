@@ -54,6 +54,9 @@ func document(body []byte, err error) (any, error) {
 	return string(body), err
 }
 
+// briefly limits waits to a few polls, because each request takes part in the search for secrets.
+var briefly = basiq.WithMaxWait(30 * time.Second)
+
 var compositeCalls = []compositeCall{
 	{
 		"Connections.CreateAndWait", "postConnection",
@@ -62,7 +65,7 @@ var compositeCalls = []compositeCall{
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			return result(c.Connections.CreateAndWait(t.Context(), ids[0], basiq.CreateConnection{
 				InstitutionID: "AU00000", LoginID: basiq.NewSecret(plantedLogin), Password: basiq.NewSecret(plantedPassword),
-			}))
+			}, briefly))
 		},
 	},
 	{
@@ -70,7 +73,7 @@ var compositeCalls = []compositeCall{
 		[]string{"userID", "connectionID"},
 		[]string{"/users/u1/connections/c1", "/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
-			return result(c.Connections.UpdateAndWait(t.Context(), ids[0], ids[1], basiq.UpdateConnection{Password: basiq.NewSecret(plantedPassword)}))
+			return result(c.Connections.UpdateAndWait(t.Context(), ids[0], ids[1], basiq.UpdateConnection{Password: basiq.NewSecret(plantedPassword)}, briefly))
 		},
 	},
 	{
@@ -78,7 +81,7 @@ var compositeCalls = []compositeCall{
 		[]string{"userID", "connectionID"},
 		[]string{"/users/u1/connections/c1/refresh", "/jobs/j1", "/users/u1/connections/c1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
-			return result(c.Connections.RefreshAndWait(t.Context(), ids[0], ids[1]))
+			return result(c.Connections.RefreshAndWait(t.Context(), ids[0], ids[1], briefly))
 		},
 	},
 	{
@@ -103,7 +106,7 @@ var compositeCalls = []compositeCall{
 		[]string{"jobID"},
 		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
-			job, err := c.Jobs.Wait(t.Context(), ids[0])
+			job, err := c.Jobs.Wait(t.Context(), ids[0], briefly)
 			if err != nil {
 				return nil, err // Wait also returns the job as of the last poll
 			}
@@ -116,7 +119,7 @@ var compositeCalls = []compositeCall{
 		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
 			var last *basiq.Job
-			for job, err := range c.Jobs.Watch(t.Context(), ids[0]) {
+			for job, err := range c.Jobs.Watch(t.Context(), ids[0], briefly) {
 				if err != nil {
 					return nil, err
 				}
@@ -130,7 +133,7 @@ var compositeCalls = []compositeCall{
 		[]string{"jobIDs"},
 		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
-			jobs, err := c.Jobs.WaitAll(t.Context(), ids)
+			jobs, err := c.Jobs.WaitAll(t.Context(), ids, briefly)
 			if err != nil {
 				return nil, err
 			}
@@ -143,7 +146,7 @@ var compositeCalls = []compositeCall{
 		[]string{"jobIDs"},
 		[]string{"/jobs/j1"},
 		func(t testing.TB, c *basiq.Client, ids ...string) (any, error) {
-			for job, err := range c.Jobs.WaitEach(t.Context(), slices.Values(ids)) {
+			for job, err := range c.Jobs.WaitEach(t.Context(), slices.Values(ids), briefly) {
 				if err != nil {
 					return nil, err
 				}
@@ -180,7 +183,7 @@ var compositeCalls = []compositeCall{
 		"Reports.CreateAndWait", "createReport", nil,
 		[]string{"/reports", "/jobs/j1", "/reports/r1"},
 		func(t testing.TB, c *basiq.Client, _ ...string) (any, error) {
-			report, err := c.Reports.CreateAndWait(t.Context(), compositeReport)
+			report, err := c.Reports.CreateAndWait(t.Context(), compositeReport, briefly)
 			if report != nil {
 				require.NotEmpty(t, report.ID)
 			}

@@ -382,6 +382,7 @@ func checkPath(t testing.TB, template, path, id string) {
 // causes a request for another resource, such as DELETE /reports/.. or GET /reports/types.
 func TestIDs_PathTraversal(t *testing.T) {
 	t.Parallel()
+	withoutRaceDetector(t)
 	for _, c := range idCalls {
 		t.Run(c.operation+"/"+c.argument, func(t *testing.T) {
 			t.Parallel()

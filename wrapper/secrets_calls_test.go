@@ -139,7 +139,7 @@ func secretCalls() []secretCall {
 		calls = append(calls, secretCall{name: "Connections.CreateAndWait at " + at, at: at, respond: connecting, call: func(t testing.TB, c *basiq.Client) (any, error) {
 			return c.Connections.CreateAndWait(t.Context(), userID, create, basiq.WithMFA(func(context.Context, basiq.MFAChallenge) ([]basiq.Secret, error) {
 				return []basiq.Secret{basiq.NewSecret(plantedAnswer)}, nil
-			}))
+			}), briefly)
 		}})
 	}
 	return calls

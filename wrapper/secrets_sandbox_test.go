@@ -22,6 +22,7 @@ import (
 // sandbox contain neither these secrets nor the sandbox's own tokens.
 func TestSecrets_Sandbox(t *testing.T) {
 	t.Parallel()
+	withoutRaceDetector(t)
 	body := fmt.Sprintf(`{"institution":{"id":"AU00000"},"loginId":%[1]q,"password":%[1]q,"securityCode":%[1]q,"secondaryLoginId":%[1]q,`+
 		`"userToken":%[1]q,"mfa-response":[%[1]q],"url":"https://u:%[2]s@h.example/%[2]s?key=%[2]s","subscribedEvents":["user.created"],"name":"n","email":"a@b.example"}`,
 		mark+"-secret", mark)

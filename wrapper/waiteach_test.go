@@ -306,10 +306,10 @@ func TestWaitEach_EarlyExit(t *testing.T) {
 	}
 }
 
-// Thousands of jobs are polled in turn within the limits for concurrency and rate.
+// Many jobs are polled in turn within the limits for concurrency and rate.
 func TestWaitEach_PollRate(t *testing.T) {
 	t.Parallel()
-	const jobs = 5000
+	const jobs = 1500
 	for name, c := range map[string]struct {
 		options   []basiq.WaitOption
 		perSecond int

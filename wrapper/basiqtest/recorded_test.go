@@ -21,46 +21,46 @@ import (
 // Recorded with API 2.1 by Basiq's own Go client.
 func TestRecorded_Errors(t *testing.T) {
 	t.Parallel()
-	c := new21(t)
-	id := c.newUser()
-	for _, test := range []struct {
-		name                string
-		got                 reply
-		status              int
-		code, title, detail string
-		source              any
-	}{
-		{
-			"an institution that does not exist", c.get("/institutions/AU99999"), 404, "resource-not-found",
-			"Requested resource is not found", "Requested institution does not exist.", nil,
-		},
-		{
-			"a user without email and mobile", c.post("/users", map[string]any{}), 400, "parameter-not-supplied",
-			"Required parameter not supplied", "One of 'email' or 'mobile' is required.",
-			map[string]any{},
-		},
-		{
-			"enrichment without an institution", c.get("/enrich?q=xyz"), 400, "parameter-not-supplied",
-			"Required parameter not supplied", "Missing",
-			map[string]any{"parameter": "institution"},
-		},
-		{
-			"summaries of a malformed user ID", c.get("/users/bad/affordability"), 400, "path-parameter-not-valid",
-			"Parameter value is not valid", "User ID value is not valid",
-			map[string]any{"parameter": "userId"},
-		},
-		{
-			"a statement without an institution", c.upload(id, "", file{name: "statement", content: "x"}), 400, "invalid-content",
-			"Invalid request content", "InstitutionID not provided", nil,
-		},
-		{
-			"a period of more than 12 months", c.post("/users/"+c.customer("richard")+"/affordability", map[string]any{"fromMonth": "2015-11", "toMonth": "2020-10"}),
-			400, "parameter-not-valid", "Parameter value is not valid", "maximum length of fromMonth - toMonth interval is 12 months",
-			map[string]any{"parameter": "toDate, fromDate"},
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new21(t)
+		id := c.newUser()
+		for _, test := range []struct {
+			name                string
+			got                 reply
+			status              int
+			code, title, detail string
+			source              any
+		}{
+			{
+				"an institution that does not exist", c.get("/institutions/AU99999"), 404, "resource-not-found",
+				"Requested resource is not found", "Requested institution does not exist.", nil,
+			},
+			{
+				"a user without email and mobile", c.post("/users", map[string]any{}), 400, "parameter-not-supplied",
+				"Required parameter not supplied", "One of 'email' or 'mobile' is required.",
+				map[string]any{},
+			},
+			{
+				"enrichment without an institution", c.get("/enrich?q=xyz"), 400, "parameter-not-supplied",
+				"Required parameter not supplied", "Missing",
+				map[string]any{"parameter": "institution"},
+			},
+			{
+				"summaries of a malformed user ID", c.get("/users/bad/affordability"), 400, "path-parameter-not-valid",
+				"Parameter value is not valid", "User ID value is not valid",
+				map[string]any{"parameter": "userId"},
+			},
+			{
+				"a statement without an institution", c.upload(id, "", file{name: "statement", content: "x"}), 400, "invalid-content",
+				"Invalid request content", "InstitutionID not provided", nil,
+			},
+			{
+				"a period of more than 12 months", c.post("/users/"+c.customer("richard")+"/affordability", map[string]any{"fromMonth": "2015-11", "toMonth": "2020-10"}),
+				400, "parameter-not-valid", "Parameter value is not valid", "maximum length of fromMonth - toMonth interval is 12 months",
+				map[string]any{"parameter": "toDate, fromDate"},
+			},
+		} {
+			t.Log(test.name)
 			test.got.requireError(test.status, test.code, test.detail)
 			assert.Equal(t, test.title, test.got.text("data.0.title"))
 			if test.source == nil {
@@ -68,8 +68,8 @@ func TestRecorded_Errors(t *testing.T) {
 			} else {
 				assert.Equal(t, test.source, test.got.under("data.0.source").body)
 			}
-		})
-	}
+		}
+	})
 }
 
 // The last month of a period may be 12 months after the first.
