@@ -45,7 +45,11 @@ func (l *list) pair(a, b string) {
 }
 
 func unused() int { return -1 }
+
+func (s span) empty() bool { return s.to-s.from == 0 }
 `,
+		// sums.go has an expression of a type of package time, and does not import it.
+		"span.go":      "package sums\n\nimport \"time\"\n\ntype span struct{ from, to time.Duration }\n",
 		"sums_test.go": "package sums\n\nimport \"testing\"\n" + tests,
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
@@ -71,6 +75,12 @@ func TestPair(t *testing.T) {
 		t.Error(l.names)
 	}
 }
+
+func TestEmpty(t *testing.T) {
+	if (span{1, 2}).empty() || !(span{1, 1}).empty() {
+		t.Error()
+	}
+}
 `
 
 // Mutants that the tests detect are killed. Others are reported, unless they are accepted.
@@ -91,7 +101,7 @@ func TestCommand(t *testing.T) {
 	assert.Equal(t, []string{"sums.go:29: not covered: in unused: -1 => 1"}, survivors)
 	for _, change := range []string{
 		"4 * 5 => 4 / 5", "i++ => i--", "i < len(numbers) => i >= len(numbers)", "continue => break", "sum+n > most => sum+n >= most",
-		"sum + n => sum - n", "sum += n => sum = n", "return sum, false => return 0, false", "leave out: l.add(b)",
+		"sum + n => sum - n", "sum += n => sum = n", "return sum, false => return 0, false", "s.to - s.from => s.to + s.from", "leave out: l.add(b)",
 	} {
 		assert.Contains(t, out.String(), "\tkilled\t"+change)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -108,7 +109,7 @@ func mutate(dir string, exported func(path string) (io.ReadCloser, error)) (*mut
 			return nil, err
 		}
 		p.files = append(p.files, file)
-		sources = append(sources, &source{pkg: p, path: path, text: string(text), file: file})
+		sources = append(sources, &source{pkg: p, path: path, text: string(text), file: file, imports: make(map[string]bool)})
 	}
 	p.importer = importer.ForCompiler(p.set, "gc", exported)
 	config := types.Config{Importer: p.importer}
@@ -155,6 +156,8 @@ type source struct {
 
 	function string
 	stack    []ast.Node
+	// imports holds the paths of packages that only the mutants need.
+	imports map[string]bool
 }
 
 // edit replaces a piece of the text. The replacement may contain the results of nested edits, which start at index next.
@@ -209,6 +212,7 @@ func (s *source) mutant(n ast.Node, change string, more ...string) string {
 }
 
 func (s *source) find() {
+	_, end := s.span(s.file.Name)
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		if n == nil {
 			s.stack = s.stack[:len(s.stack)-1]
@@ -242,6 +246,9 @@ func (s *source) find() {
 		}
 		return true
 	})
+	for path := range s.imports { // on the same line, so that the line numbers do not change
+		s.edits = append(s.edits, edit{end, end, func(int) string { return fmt.Sprintf("; import %q", path) }})
+	}
 	slices.SortStableFunc(s.edits, func(a, b edit) int {
 		if a.from != b.from {
 			return a.from - b.from
@@ -290,6 +297,9 @@ func (s *source) name(t types.Type) string {
 	return types.TypeString(t, func(other *types.Package) string {
 		if other == s.types {
 			return ""
+		}
+		if !slices.ContainsFunc(s.file.Imports, func(spec *ast.ImportSpec) bool { return spec.Path.Value == strconv.Quote(other.Path()) }) {
+			s.imports[other.Path()] = true
 		}
 		return other.Name()
 	})
