@@ -313,10 +313,14 @@ func adviseOnResponse(e *Error) Advice {
 	if MayHaveSucceeded(e) && !safeToRetry(e.Operation) {
 		return checkAdvice
 	}
+	if advice := adviseOnSentinel(e.reason); advice.Action != ActionUnknown {
+		if advice.Action == ActionRetry {
+			advice.After = cmp.Or(e.RetryAfter, advice.After)
+		}
+		return advice
+	}
 	status := e.StatusCode
 	switch {
-	case e.reason != nil && adviseOnSentinel(e.reason).Action != ActionUnknown:
-		return adviseOnSentinel(e.reason)
 	case status == http.StatusTooManyRequests:
 		return Advice{Action: ActionRetry, After: cmp.Or(e.RetryAfter, throttledDelay)}
 	case status >= 500:

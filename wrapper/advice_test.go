@@ -261,6 +261,7 @@ func TestAdviseOn(t *testing.T) {
 		{"disabled account", response("Tokens.Create", 403, basiq.CodeAccessDenied, "Your account has been disabled."), giveUp},
 		{"410", response("Users.Get", 410, "", ""), giveUp},
 		{"410 auth link", response("AuthLinks.Get", 410, basiq.CodeResourceNoLongerAvailable, ""), askConsent},
+		{"300", response("Users.Get", 300, "", ""), fix},
 		{"301", response("Users.Get", 301, "", ""), fix},
 		{"page", &basiq.PageError{Err: response("Users.List", 500, "", "")}, "retry after 5m0s"},
 
@@ -281,6 +282,8 @@ func TestAdviseOn(t *testing.T) {
 		{"wait: another user", waited(basiq.ErrUserMismatch, nil), fix},
 		{"wait: deadline", waited(context.DeadlineExceeded, nil), "wait after 1m0s"},
 		{"wait: canceled", waited(context.Canceled, nil), giveUp},
+		{"wait: canceled during an outage", waited(context.Canceled, busy), giveUp},
+		{"wait: timeout after a rejected poll", waited(basiq.ErrWaitTimeout, &basiq.ThrottledError{}), "wait after 1m0s"},
 		{"wait: connection not read", waited(busy, nil), "wait after 20m0s"},
 		{"wait: no reason", waited(nil, nil), "wait"},
 		{"wait: user's function", waited(errors.New("no terminal"), nil), unknown},
@@ -320,7 +323,23 @@ func TestAdviseOn_Client(t *testing.T) {
 		require.ErrorIs(t, err, basiq.ErrInvalidAPIKey)
 		assert.Equal(t, fix, basiq.AdviseOn(err).String())
 
-		_, client := newStub(t, ok(302, ""))
+		for after, want := range map[string]string{"": "retry after 5m0s", "1800": "retry after 30m0s"} {
+			transport = func(*http.Request) (*http.Response, error) {
+				resp := reply(429, "")
+				resp.Header.Set("Retry-After", after)
+				return resp, nil
+			}
+			_, err = newClient(t, transport).Users.Get(t.Context(), userID)
+			require.ErrorIs(t, err, basiq.ErrTooManyTokenRequests)
+			assert.Equal(t, want, basiq.AdviseOn(err).String())
+		}
+
+		client := newClient(t, &stub{respond: respondWith(ok(200, strings.Repeat(" ", 1000)))}, basiq.WithMaxResponseBytes(500))
+		_, err = client.Users.Get(t.Context(), userID)
+		require.ErrorIs(t, err, basiq.ErrResponseTooLarge)
+		assert.Equal(t, fix, basiq.AdviseOn(err).String())
+
+		_, client = newStub(t, ok(302, ""))
 		_, err = client.Users.Get(t.Context(), userID)
 		assert.Equal(t, fix, basiq.AdviseOn(err).String())
 

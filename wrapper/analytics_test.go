@@ -41,6 +41,10 @@ func TestAnalytics_Users(t *testing.T) {
 	_, err := client.Analytics.Users(t.Context(), query)
 	require.NoError(t, err)
 	assert.Equal(t, "interval=monthly&fromDate=2026-02-01&toDate=2026-02-01", s.seen()[0].Query)
+	for _, open := range []basiq.UserAnalyticsQuery{{From: query.From}, {To: query.To}} {
+		open.Interval = query.Interval
+		require.NoError(t, errOf(client.Analytics.Users(t.Context(), open)))
+	}
 	for body, problem := range map[string]string{
 		`{"message":"hello"}`:              "missing interval and data",
 		`{"type":"list","data":[]}`:        "missing interval and data",

@@ -2,6 +2,7 @@ package basiq_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,7 +134,29 @@ func (s *stub) tokenRequests() int {
 func newStub(t testing.TB, responses ...any) (*stub, *basiq.Client) {
 	t.Helper()
 	s := &stub{respond: respondWith(responses...)}
-	return s, newClient(t, s)
+	return s, newClient(t, s, balanced(t))
+}
+
+// balanced is an observer that fails the test if a call or an attempt has started and not ended.
+func balanced(t testing.TB) basiq.Option {
+	t.Helper()
+	var calls, attempts atomic.Int64
+	t.Cleanup(func() {
+		assert.Zero(t, calls.Load(), "calls that did not end")
+		assert.Zero(t, attempts.Load(), "attempts that did not end")
+	})
+	return basiq.WithObserver(basiq.Observer{
+		CallStarted: func(context.Context, basiq.CallInfo) context.Context {
+			calls.Add(1)
+			return nil
+		},
+		AttemptStarted: func(context.Context, basiq.CallInfo) context.Context {
+			attempts.Add(1)
+			return nil
+		},
+		AttemptEnded: func(context.Context, basiq.CallInfo, basiq.AttemptResult) { attempts.Add(-1) },
+		CallEnded:    func(context.Context, basiq.CallInfo, basiq.CallResult) { calls.Add(-1) },
+	})
 }
 
 // newClient returns a client whose requests go to transport.
@@ -154,7 +178,7 @@ var version21 = basiq.WithAPIVersion(basiq.APIVersion21)
 func newStub21(t testing.TB, responses ...any) (*stub, *basiq.Client) {
 	t.Helper()
 	s := &stub{respond: respondWith(responses...)}
-	return s, newClient21(t, s)
+	return s, newClient21(t, s, balanced(t))
 }
 
 func newClient21(t testing.TB, transport http.RoundTripper, options ...basiq.Option) *basiq.Client {
