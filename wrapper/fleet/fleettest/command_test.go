@@ -91,9 +91,7 @@ func TestCommand(t *testing.T) { //nolint:paralleltest // other tests measure ti
 	f := &fixture{T: t, sandbox: sandbox}
 	f.client, err = sandbox.NewClient()
 	require.NoError(t, err)
-	databaseURL, err := server.NewDatabase()
-	require.NoError(t, err)
-	databaseURL = strings.Replace(databaseURL, "basiq@", "basiq:planted@", 1) // the server ignores the password
+	databaseURL := newDatabase(t, server)
 	f.database, err = fleet.OpenDatabase(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.database.Close() })
@@ -159,7 +157,7 @@ func TestCommand(t *testing.T) { //nolint:paralleltest // other tests measure ti
 	f.assertMirror()
 	assert.Len(t, sandbox.RequestsOf("postToken"), 2, "one of the fleet and one of this test")
 	for _, p := range []*program{first, second} {
-		for _, secret := range []string{"planted", sandbox.APIKey(), hook.Secret.Reveal(), "Bearer", "hooli", f.users[0]} {
+		for _, secret := range []string{password, sandbox.APIKey(), hook.Secret.Reveal(), "Bearer", "hooli", f.users[0]} {
 			assert.NotContains(t, p.log.String(), secret)
 		}
 	}
