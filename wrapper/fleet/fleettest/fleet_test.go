@@ -181,9 +181,9 @@ func (f *fixture) untilLogged(what string) {
 	f.Helper()
 	u, err := url.Parse(f.machines.setup.Database)
 	require.NoError(f, err)
-	clear := regexp.MustCompile(`level=ERROR .*database=` + strings.TrimPrefix(u.Path, "/") + "`: " + regexp.QuoteMeta(u.Host) + ` .*` + what)
+	named := regexp.MustCompile(`level=ERROR .*database=` + strings.TrimPrefix(u.Path, "/") + "`: " + regexp.QuoteMeta(u.Host) + ` .*` + what)
 	for i, p := range f.machines.all {
-		f.until(fmt.Sprintf("error in the log of process %d", i), func() bool { return clear.MatchString(p.log.String()) })
+		f.until(fmt.Sprintf("error in the log of process %d", i), func() bool { return named.MatchString(p.log.String()) })
 	}
 }
 

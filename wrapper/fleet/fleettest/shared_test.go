@@ -217,7 +217,7 @@ func TestShared(t *testing.T) { //nolint:paralleltest // it measures time
 	// Requests wait for their slots until less are left than there are workers, except while all are held. The killed
 	// processes lost the slots that they had reserved.
 	held := requests[at].Time
-	disturbed := append(m.stalls, period{held, held.Add(throttled + 500*time.Millisecond)})
+	disturbed := slices.Concat(m.stalls, []period{{held, held.Add(throttled + 500*time.Millisecond)}})
 	for _, kill := range killed {
 		disturbed = append(disturbed, period{kill, kill.Add(500 * time.Millisecond)})
 	}
