@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +66,23 @@ func TestFleet_Refresh_LostWait(t *testing.T) {
 		require.Empty(f, f.jobs("basiq_sync"))
 		f.until(2*lostWaitDelay, "sync", func() bool { all := f.jobs("basiq_sync"); return len(all) > 0 && all[0].state == "completed" })
 		f.requireMirror(user)
+	})
+}
+
+// If another sync is scheduled that may be too early, the refresh runs again to schedule its own.
+func TestFleet_Refresh_LostWaitAndEarlySync(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		user := f.user("gavinBelson")
+		time.Sleep(25 * time.Hour)
+		_, err := f.db.DB.Exec(`CREATE TRIGGER lost BEFORE INSERT ON river_job WHEN NEW.kind = 'basiq_wait' BEGIN SELECT RAISE(ABORT, 'lost'); END`)
+		require.NoError(f, err)
+		require.NoError(f, f.fleet.Refresh(f.Context(), user))
+		_, err = f.fleet.River().Insert(f.Context(), SyncLaterArgs{UserID: user}, &river.InsertOpts{ScheduledAt: time.Now().Add(lostWaitDelay)})
+		require.NoError(f, err)
+		f.start()
+		f.untilStates(10*time.Minute, "basiq_refresh", "completed")
+		assert.Len(f, f.jobs("basiq_sync_later"), 2)
 	})
 }
 
