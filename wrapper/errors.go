@@ -147,7 +147,7 @@ func (e *Error) setBody(body []byte) {
 
 // newError returns the Error of a response with a status that is not 2xx.
 func newError(op *Operation, status int, header http.Header, body []byte) *Error {
-	e := &Error{Operation: op.Name, StatusCode: status, RetryAfter: retryAfter(header, time.Now())}
+	e := &Error{Operation: op.Name, StatusCode: status, RetryAfter: RetryAfter(header)}
 	e.setBody(body)
 	var envelope gen.ErrorResponse
 	if len(body) <= maxParsedErrorBody {

@@ -237,7 +237,7 @@ func shouldRetry(op *Operation, last outcome) bool {
 // delay returns how long to wait after a failed attempt, and the delay that Basiq has requested.
 func (p RetryPolicy) delay(attempt int, last outcome) (delay, asked time.Duration) {
 	if last.resp != nil && (last.resp.StatusCode >= 300 || last.err != nil) {
-		asked = retryAfter(last.resp.Header, time.Now())
+		asked = RetryAfter(last.resp.Header)
 	}
 	if asked > 0 {
 		// The jitter prevents that all callers retry at the end of the requested delay.

@@ -10,10 +10,11 @@ import (
 // maxRetryAfter limits the delay of a Retry-After header. Longer delays could overflow a Duration.
 const maxRetryAfter = 365 * 24 * time.Hour
 
-// retryAfter returns the delay that a response requests, or 0 if the Retry-After header is missing or invalid. The
+// RetryAfter returns the delay that a response requests, or 0 if the Retry-After header is missing or invalid. The
 // header holds seconds, which some servers send with fractions, or a date. A date is compared with the Date of the
-// response if there is one.
-func retryAfter(header http.Header, now time.Time) time.Duration {
+// response if there is one. The client waits automatically. The function is for [Middleware] that shares throttling
+// between processes.
+func RetryAfter(header http.Header) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if value == "" {
 		return 0
@@ -26,8 +27,9 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	if err != nil {
 		return 0
 	}
-	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = sent
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
 	}
 	return min(max(date.Sub(now), 0), maxRetryAfter)
 }

@@ -67,4 +67,7 @@
 //
 // [Fleet.AdminHandler] serves the web UI of River, /healthz and /metrics for Prometheus. It has no authentication. The UI
 // shows why the data of a user is late: search for the user's ID in the jobs. The logs have no user IDs.
+//
+// /metrics has the metrics of jobs. For the metrics of calls, create the client with an observer of package basiqotel whose
+// exporter registers in [Config].Registerer. The command basiq does so, and the dashboard of basiqotel shows its calls.
 package fleet

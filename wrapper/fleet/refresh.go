@@ -54,18 +54,27 @@ func (w *refreshWorker) Work(ctx context.Context, job *river.Job[RefreshArgs]) e
 	if failed != nil {
 		return f.outcome(ctx, job.JobRow, Ask{UserID: userID}, failed)
 	}
-	return f.db.inTx(ctx, func(tx *sql.Tx) error {
+	early := false
+	err := f.db.inTx(ctx, func(tx *sql.Tx) error {
 		if err := f.scheduleRefresh(ctx, tx, userID, next); err != nil {
 			return err
 		}
 		if job.Attempt > 1 {
-			at := &river.InsertOpts{ScheduledAt: time.Now().Add(lostWaitDelay)}
-			if _, err := f.river.InsertTx(ctx, tx, SyncLaterArgs{UserID: userID}, at); err != nil {
+			at := time.Now().Add(lostWaitDelay)
+			later, err := f.river.InsertTx(ctx, tx, SyncLaterArgs{UserID: userID}, &river.InsertOpts{ScheduledAt: at})
+			if err != nil {
 				return err
+			}
+			if early = later.UniqueSkippedAsDuplicate && later.Job.ScheduledAt.Before(at); early {
+				return nil
 			}
 		}
 		return complete(ctx, tx, job)
 	})
+	if err == nil && early { // the sync that is already scheduled may run before the lost job has ended
+		return river.JobSnooze(lostWaitDelay)
+	}
+	return err
 }
 
 // refresh refreshes a connection if it is stale and its budget allows it. It returns when to look at it again, zero for the

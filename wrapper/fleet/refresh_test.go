@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -19,6 +20,7 @@ func TestFleet_Refresh(t *testing.T) {
 		f.start()
 		f.untilStates(time.Minute, "basiq_refresh", "completed")
 		assert.Empty(f, f.sandbox.RequestsOf("refreshConnection"), "the connection was used recently")
+		assert.Empty(f, f.jobs("basiq_sync_later"), "no wait can be lost in the first run")
 		f.stop()
 
 		time.Sleep(25 * time.Hour)
@@ -45,6 +47,42 @@ func TestFleet_Refresh_Again(t *testing.T) {
 		f.start()
 		f.until(time.Minute, "wait", func() bool { return len(f.jobs("basiq_wait")) == 1 })
 		assert.Contains(f, f.jobs("basiq_wait")[0].args, started.ID)
+	})
+}
+
+// A refresh whose wait was never stored is followed by a sync, although the next run finds the connection recent.
+func TestFleet_Refresh_LostWait(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		user := f.user("gavinBelson")
+		time.Sleep(25 * time.Hour)
+		_, err := f.db.DB.Exec(`CREATE TRIGGER lost BEFORE INSERT ON river_job WHEN NEW.kind = 'basiq_wait' BEGIN SELECT RAISE(ABORT, 'lost'); END`)
+		require.NoError(f, err)
+		require.NoError(f, f.fleet.Refresh(f.Context(), user))
+		f.start()
+		f.untilStates(10*time.Minute, "basiq_refresh", "completed")
+		require.Greater(f, f.jobs("basiq_refresh")[0].attempt, 1)
+		require.Empty(f, f.jobs("basiq_wait"))
+		require.Empty(f, f.jobs("basiq_sync"))
+		f.until(2*lostWaitDelay, "sync", func() bool { all := f.jobs("basiq_sync"); return len(all) > 0 && all[0].state == "completed" })
+		f.requireMirror(user)
+	})
+}
+
+// If another sync is scheduled that may be too early, the refresh runs again to schedule its own.
+func TestFleet_Refresh_LostWaitAndEarlySync(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		user := f.user("gavinBelson")
+		time.Sleep(25 * time.Hour)
+		_, err := f.db.DB.Exec(`CREATE TRIGGER lost BEFORE INSERT ON river_job WHEN NEW.kind = 'basiq_wait' BEGIN SELECT RAISE(ABORT, 'lost'); END`)
+		require.NoError(f, err)
+		require.NoError(f, f.fleet.Refresh(f.Context(), user))
+		_, err = f.fleet.River().Insert(f.Context(), SyncLaterArgs{UserID: user}, &river.InsertOpts{ScheduledAt: time.Now().Add(lostWaitDelay)})
+		require.NoError(f, err)
+		f.start()
+		f.untilStates(10*time.Minute, "basiq_refresh", "completed")
+		assert.Len(f, f.jobs("basiq_sync_later"), 2)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,11 +33,13 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	return b.buffer.Write(p)
 }
 
-func (b *logBuffer) contains(text string) bool {
+func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return bytes.Contains(b.buffer.Bytes(), []byte(text))
+	return b.buffer.String()
 }
+
+func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
 
 // The file system of the SQLite database is full. The log names the reason. When there is space again, all work is done
 // without a restart.
@@ -80,7 +83,7 @@ func TestFleet_DiskFull(t *testing.T) { //nolint:paralleltest // it takes minute
 	require.NoError(t, err)
 	log := new(logBuffer)
 	work, err := fleet.New(ctx, fleet.Config{
-		Client: sharing, Database: f.database, Mirror: []mirror.Option{mirror.WithSettle(time.Second)}, JobTimeout: jobTimeout,
+		Client: sharing, Database: f.database, Mirror: []mirror.Option{mirror.WithSettle(settle)}, JobTimeout: jobTimeout,
 		RefreshAge: -1, SkipUserList: true, SyncRate: 1000, Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	require.NoError(t, err)

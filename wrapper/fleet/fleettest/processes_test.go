@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -42,6 +43,20 @@ func newServer(t *testing.T) *postgrestest.Server {
 	return server
 }
 
+// password is in the URLs of the databases, which must not be logged. The server accepts any password.
+const password = "planted"
+
+// newDatabase returns the URL of a new database.
+func newDatabase(t *testing.T, server *postgrestest.Server) string {
+	t.Helper()
+	databaseURL, err := server.NewDatabase()
+	require.NoError(t, err)
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	u.User = url.UserPassword(u.User.Username(), password)
+	return u.String()
+}
+
 // setup is what a process of the fleet needs.
 type setup struct {
 	Database, Sandbox, APIKey string
@@ -49,6 +64,9 @@ type setup struct {
 	// Product identifies the process in the User-Agent header.
 	Product string
 }
+
+// stall is the name of a report.
+const stall = "stall"
 
 // setupVariable is the environment variable with the setup of a process, in JSON.
 const setupVariable = "FLEETTEST_SETUP"
@@ -70,6 +88,7 @@ type machine struct {
 	cmd *exec.Cmd
 	// in is the process's standard input. A process of TestFleet ends when it is closed.
 	in   io.Closer
+	log  logBuffer
 	done chan struct{} // closed when the process has ended and its output was read
 	err  error
 }
@@ -82,7 +101,30 @@ type machines struct {
 	mu sync.Mutex
 	// sent are the times at which the processes sent requests, by operation.
 	sent map[string][]time.Time
-	all  []*machine
+	// stalls are periods in which a process was not scheduled, or the database did not respond, as they should.
+	stalls []period
+	all    []*machine
+}
+
+type period struct{ from, to time.Time }
+
+// add adds a report: an operation and when its request was sent, or stall and when it began and ended.
+func (m *machines) add(report string) {
+	name, rest, _ := strings.Cut(report, " ")
+	var times []time.Time
+	for field := range strings.FieldsSeq(rest) {
+		if micros, err := strconv.ParseInt(field, 10, 64); err == nil {
+			times = append(times, time.UnixMicro(micros))
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case name == stall && len(times) == 2:
+		m.stalls = append(m.stalls, period{times[0], times[1]})
+	case len(times) == 1:
+		m.sent[name] = append(m.sent[name], times[0])
+	}
 }
 
 // spawn starts a process that runs the test main.
@@ -99,8 +141,7 @@ func (m *machines) spawn(t *testing.T) *machine {
 	p.cmd = exec.CommandContext(t.Context(), self, "-test.run=^"+m.main+"$", "-test.timeout=1h")
 	p.cmd.Env = append(os.Environ(), setupVariable+"="+string(encoded))
 	p.cmd.ExtraFiles = []*os.File{write}
-	var output strings.Builder
-	p.cmd.Stdout, p.cmd.Stderr = &output, &output
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.in, err = p.cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
@@ -109,16 +150,11 @@ func (m *machines) spawn(t *testing.T) *machine {
 	go func() {
 		defer close(p.done)
 		for lines := bufio.NewScanner(reports); lines.Scan(); {
-			operation, at, _ := strings.Cut(lines.Text(), " ")
-			if micros, err := strconv.ParseInt(at, 10, 64); err == nil {
-				m.mu.Lock()
-				m.sent[operation] = append(m.sent[operation], time.UnixMicro(micros))
-				m.mu.Unlock()
-			}
+			m.add(lines.Text())
 		}
 		_ = reports.Close()
 		if p.err = p.cmd.Wait(); p.err != nil {
-			p.err = errors.Join(p.err, errors.New(output.String()))
+			p.err = errors.Join(p.err, errors.New(p.log.String()))
 		}
 	}()
 	return p

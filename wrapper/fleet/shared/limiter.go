@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -312,7 +310,7 @@ func (l *Limiter) Middleware(next basiq.Doer) basiq.Doer {
 		if err != nil || resp == nil {
 			return resp, err
 		}
-		asked := retryAfter(resp.Header)
+		asked := min(basiq.RetryAfter(resp.Header), maxRetryAfter)
 		if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && asked > 0 {
 			// The response is returned even if the hold cannot be recorded: the client itself holds back too.
 			_ = l.table.hold(context.WithoutCancel(req.Context()), operationOf(req.Context()), resp.StatusCode, asked)
@@ -322,24 +320,4 @@ func (l *Limiter) Middleware(next basiq.Doer) basiq.Doer {
 		}
 		return resp, nil
 	})
-}
-
-// retryAfter returns the delay that a response requests, at most maxRetryAfter, or 0.
-func retryAfter(header http.Header) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if !(seconds > 0) { // NaN included
-			return 0
-		}
-		return time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return min(max(date.Sub(now), 0), maxRetryAfter)
 }

@@ -417,14 +417,18 @@ func TestLimiter_Arguments(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+// A response cannot hold an operation for longer than an hour.
+func TestLimiter_LongestRetryAfter(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "0.5": time.Second / 2, "-1": 0, "NaN": 0, "Inf": maxRetryAfter, "99999999": maxRetryAfter,
-		"soon": 0, now.Add(9 * time.Second).Format(http.TimeFormat): 9 * time.Second, now.Add(-time.Second).Format(http.TimeFormat): 0,
-		now.Add(999 * time.Hour).Format(http.TimeFormat): maxRetryAfter,
-	} {
-		assert.Equal(t, want, retryAfter(http.Header{"Retry-After": {value}, "Date": {now.Format(http.TimeFormat)}}), value)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		table := &memoryLimit{}
+		next := basiq.DoerFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"99999999"}}, Body: http.NoBody}, nil
+		})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/users", http.NoBody)
+		require.NoError(t, err)
+		_, err = newLimiter(table, 1).Middleware(next).Do(req)
+		require.NoError(t, err)
+		assert.Equal(t, maxRetryAfter, time.Until(table.held[""].until))
+	})
 }

@@ -14,7 +14,12 @@ import (
 	"time"
 	_ "time/tzdata" // the mirror needs the time zones of the banks
 
+	"github.com/prometheus/client_golang/prometheus"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqotel"
 	"github.com/basiq-go/basiq-go/wrapper/fleet"
 	"github.com/basiq-go/basiq-go/wrapper/fleet/shared"
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
@@ -69,7 +74,8 @@ func (s *server) start(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	s.onClose(func(context.Context) error { return database.Close() })
-	if s.client, err = s.newClient(ctx, database); err != nil {
+	registry := prometheus.NewRegistry()
+	if s.client, err = s.newClient(ctx, database, registry); err != nil {
 		return err
 	}
 	hooks, err := s.listen(ctx, s.webhook)
@@ -85,7 +91,7 @@ func (s *server) start(ctx context.Context, stdout io.Writer) error {
 			return errors.Join(err, hooks.Close(), admin.Close())
 		}
 	}
-	s.config.Client, s.config.Database, s.config.Logger = s.client, database, s.logger
+	s.config.Client, s.config.Database, s.config.Logger, s.config.Registerer = s.client, database, s.logger, registry
 	if s.fleet, err = fleet.New(ctx, s.config); err != nil {
 		return errors.Join(err, hooks.Close(), admin.Close())
 	}
@@ -104,8 +110,17 @@ func (s *server) start(ctx context.Context, stdout io.Writer) error {
 	return s.print(ctx, stdout, hooks.Addr(), admin.Addr())
 }
 
-// newClient returns a client whose token and rate limit are shared by all processes of the database.
-func (s *server) newClient(ctx context.Context, database *fleet.Database) (*basiq.Client, error) {
+// newClient returns a client whose token and rate limit are shared by all processes of the database. The registry gets the
+// metrics of its calls.
+func (s *server) newClient(ctx context.Context, database *fleet.Database, registry *prometheus.Registry) (*basiq.Client, error) {
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
+	if err != nil {
+		return nil, err
+	}
+	observer, err := basiqotel.New(basiqotel.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))))
+	if err != nil {
+		return nil, err
+	}
 	state, err := shared.Open(ctx, database.DB, database.Dialect)
 	if err != nil {
 		return nil, err
@@ -119,7 +134,7 @@ func (s *server) newClient(ctx context.Context, database *fleet.Database) (*basi
 	}
 	options := []basiq.Option{
 		basiq.WithBaseURL(s.api), basiq.WithLogger(s.logger), basiq.WithUserAgent("basiq-serve"),
-		basiq.WithRateLimit(limiter), basiq.WithMiddleware(limiter.Middleware),
+		basiq.WithRateLimit(limiter), basiq.WithMiddleware(limiter.Middleware), basiq.WithObserver(observer),
 	}
 	if s.sandbox != nil {
 		options = append(options, basiq.WithConsentURL(s.api+"/home"))
