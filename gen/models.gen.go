@@ -1152,7 +1152,7 @@ type AccountLinks struct {
 	Transactions string `json:"transactions,omitempty,omitzero"`
 }
 
-// AccountList is a list of the accounts of a user or a connection.
+// AccountList is a list of accounts.
 type AccountList struct {
 	// Data holds the accounts.
 	Data []Account `json:"data,omitempty,omitzero"`
@@ -1993,7 +1993,7 @@ type BusinessIDNoType string
 // Connection is a link between a user and an institution. It never contains the credentials. In a list it has neither `profile`
 // nor `accounts`.
 type Connection struct {
-	// Accounts is a list of the accounts of a user or a connection.
+	// Accounts is a list of accounts.
 	Accounts *AccountList `json:"accounts,omitempty"`
 
 	// CreatedDate is the creation time of the connection, in UTC. Only with a SERVER_ACCESS token.
@@ -2006,7 +2006,7 @@ type Connection struct {
 	// ID is the ID of the connection.
 	ID string `json:"id"`
 
-	// Institution is a reference to the institution of a connection or a job.
+	// Institution is a reference to an institution.
 	Institution InstitutionReference `json:"institution"`
 
 	// LastUsed is the time of the last data retrieval with the connection, in UTC. Only with a SERVER_ACCESS token.
@@ -2175,7 +2175,7 @@ type ConnectorAuthorizationMeta struct {
 	// PasswordCaption is the caption of the password.
 	PasswordCaption string `json:"password_caption,omitempty,omitzero"`
 
-	// SecondaryLoginIDCaption is the caption of the second login.
+	// SecondaryLoginIDCaption is the caption of the secondary login ID.
 	SecondaryLoginIDCaption string `json:"secondary_login_id_caption,omitempty,omitzero"`
 
 	// SecurityCodeCaption is the caption of the security code.
@@ -3592,7 +3592,7 @@ type Institution struct {
 	// PasswordCaption is the caption of the password; absent if not required.
 	PasswordCaption string `json:"passwordCaption,omitempty,omitzero"`
 
-	// SecondaryLoginIDCaption is the caption of the second login; absent if not required.
+	// SecondaryLoginIDCaption is the caption of the secondary login ID; absent if not required.
 	SecondaryLoginIDCaption string `json:"secondaryLoginIdCaption,omitempty,omitzero"`
 
 	// SecurityCodeCaption is the caption of the security code; absent if not required.
@@ -3770,7 +3770,7 @@ type InstitutionProfileFeatures struct {
 	PhysicalAddresses []string `json:"physicalAddresses,omitempty,omitzero"`
 }
 
-// InstitutionReference is a reference to the institution of a connection or a job.
+// InstitutionReference is a reference to an institution.
 type InstitutionReference struct {
 	// ID is the ID of the institution.
 	ID string `json:"id"`
@@ -3830,7 +3830,7 @@ type Job struct {
 	// ID is the ID of the job.
 	ID string `json:"id"`
 
-	// Institution is a reference to the institution of a connection or a job.
+	// Institution is a reference to an institution.
 	Institution InstitutionReference `json:"institution,omitempty,omitzero"`
 
 	// JobType is the type of the job, `connection` or `report`. API 3.0 only.
@@ -4274,7 +4274,7 @@ type PhysicalAddress struct {
 	State string `json:"state,omitempty,omitzero"`
 }
 
-// Report is a report. In a list it has no `data`.
+// Report is a report on users' data. In a list it has no `data`.
 type Report struct {
 	// CreatedBy is the creator of the report.
 	CreatedBy string `json:"createdBy,omitempty,omitzero"`
@@ -5139,7 +5139,7 @@ type UpdateWebhook struct {
 
 // User is a person or a business whose bank data the application reads.
 type User struct {
-	// Accounts is a list of references to a user's connections or accounts.
+	// Accounts are the references to the user's accounts.
 	Accounts ResourceReferenceList `json:"accounts,omitempty,omitzero"`
 
 	// Business is the business. Not useful according to the 2.1 document; present if the user has a business name or number.
@@ -5158,7 +5158,7 @@ type User struct {
 	// BusinessName is the name of the business. API 3.0 only.
 	BusinessName string `json:"businessName,omitempty,omitzero"`
 
-	// Connections is a list of references to a user's connections or accounts.
+	// Connections are the references to the user's connections.
 	Connections ResourceReferenceList `json:"connections,omitempty,omitzero"`
 
 	// CreatedTime is the creation time of the user. Only in the list of users in an old guide.
@@ -5185,7 +5185,7 @@ type User struct {
 	// Mobile is the mobile number; may be empty.
 	Mobile string `json:"mobile,omitempty,omitzero"`
 
-	// Name is the whole name; may be empty.
+	// Name is the full name; may be empty.
 	Name string `json:"name,omitempty,omitzero"`
 
 	// Type is always `user`.
