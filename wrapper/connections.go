@@ -94,9 +94,10 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, options ..
 	return list(ctx, s.client, opGetConnections, []pathParam{{"userID", userID}}, connectionResource, bindIDInput(s.client.raw.GetConnections, userID, nil), listOptionsOf(options))
 }
 
-// Get returns a connection with its accounts, its profile and links. It never contains the login, the password or the
-// security code. If its Status is [ConnectionStatusInvalid], ask the user for new credentials and call
-// [ConnectionsService.Update].
+// Get returns a connection with its accounts and its profile. It never contains the login, the password or the security
+// code. If its Status is [ConnectionStatusInvalid], ask the user for new credentials and call [ConnectionsService.Update].
+// Its Links are the URLs of the user's accounts and transactions at the institution; the Links of its Institution hold the
+// URL of the institution.
 //
 // Its Profile holds the name, phone numbers, email and postal addresses of the user who logged in or shares the data.
 // The institution may mask or omit any of it, and API 3.0 may omit the profile. operationId: getConnection.
