@@ -570,7 +570,7 @@ func TestOperations_DocumentedSuccess(t *testing.T) {
 			case tc.noSummary:
 				require.ErrorIs(t, failure(t.Context(), c, tc.operation), basiq.ErrNoTransactions)
 			case tc.operation == "postAffordability" && tc.status == http.StatusCreated:
-				// The response to a request for a PDF, which the call does not make.
+				// This is the documented response to a request for a PDF. The call does not request one, so it returns an error.
 				require.ErrorAs(t, failure(t.Context(), c, tc.operation), &e)
 				assert.Equal(t, http.StatusCreated, e.StatusCode, "the error shows that the summary was created")
 			default:

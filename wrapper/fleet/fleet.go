@@ -36,7 +36,7 @@ type Config struct {
 	// the sweep refreshes nothing.
 	RefreshAge time.Duration
 	// SyncRate and RefreshRate are how many users the sweep syncs and refreshes at most, per second, in all processes
-	// together. The defaults are 5 and 1. What events ask for is not limited.
+	// together. The defaults are 5 and 1. The work of events is not limited.
 	SyncRate, RefreshRate float64
 	// SkipUserList disables the daily list of all users. Set it if there are so many that Basiq cannot list them in one
 	// response, and add them with [Fleet.AddUsers].

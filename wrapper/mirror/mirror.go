@@ -94,7 +94,7 @@ type Result struct {
 	Requests, Rounds int
 	// Idle is set if nothing had to be read. Nothing was written then.
 	Idle bool
-	// Next is when the next sync is useful without an event of Basiq.
+	// Next is when to sync again if no event of Basiq arrives earlier.
 	Next time.Time
 }
 
@@ -147,13 +147,13 @@ func WithWindow(days int) Option {
 	}
 }
 
-// WithSettle sets how old the lastUpdated of an account must be for its transactions to be complete. The default is 5
-// minutes. d must be positive, and longer than a retrieve-transactions step and than the difference between the machine's
-// clock and Basiq's.
-func WithSettle(d time.Duration) Option {
+// WithImportTime sets how long Basiq may take to import an account's transactions after it has set lastUpdated. Until then
+// every sync reads the account again. The default is 5 minutes. d must be positive, and longer than a retrieve-transactions
+// step and than the difference between the machine's clock and Basiq's.
+func WithImportTime(d time.Duration) Option {
 	return func(m *Mirror) error {
 		m.settle = d
-		return positive("WithSettle", d)
+		return positive("WithImportTime", d)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestOptions_Invalid(t *testing.T) {
 	}{
 		{"New", newMirror(nil)},
 		{"WithWindow", newMirror(mirror.WithWindow(0))},
-		{"WithSettle", newMirror(mirror.WithSettle(0))},
+		{"WithImportTime", newMirror(mirror.WithImportTime(0))},
 		{"WithFullRead", newMirror(mirror.WithFullRead(-1))},
 		{"WithRelink", newMirror(mirror.WithRelink(""))},
 		{"WithSameAccount", newMirror(mirror.WithSameAccount(nil))},

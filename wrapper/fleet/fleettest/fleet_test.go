@@ -50,7 +50,7 @@ func TestFleetMachine(t *testing.T) { //nolint:paralleltest // a process of its 
 	client, err := basiq.New("", options...)
 	require.NoError(t, err)
 	f, err := fleet.New(ctx, fleet.Config{
-		Client: client, Database: database, Mirror: []mirror.Option{mirror.WithSettle(time.Second)}, JobTimeout: jobTimeout,
+		Client: client, Database: database, Mirror: []mirror.Option{mirror.WithImportTime(time.Second)}, JobTimeout: jobTimeout,
 		RefreshAge: connectionAge, SyncRate: 1000, RefreshRate: 1000, SkipUserList: true,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
