@@ -237,7 +237,8 @@ func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connecti
 // andWait starts a job, waits for it and returns its connection. Options are validated first, because every error after
 // the start names the job. connectionID is empty if only the job has it.
 func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, connectionID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
-	config, err := newWaitConfig(ctx, operation, append([]WaitOption{WithUser(userID)}, options...))
+	ofUser := func(c *waitConfig) { c.userID = userID } // unlike WithUser it leaves an invalid ID to start
+	config, err := newWaitConfig(ctx, operation, append([]WaitOption{ofUser}, options...))
 	if err != nil {
 		return nil, err
 	}
