@@ -43,7 +43,7 @@ func TestOperations_NothingMissing(t *testing.T) {
 		part(strings.Contains(files["wrapper/helpers_test.go"], `{"`+id+`", `), "wrapper/helpers_test.go", "add a call to operationCalls")
 		part(strings.Contains(files["wrapper/basiqtest/routes.go"], `{"`+id+`", `), "wrapper/basiqtest/routes.go", "add a route")
 		part(strings.Contains(files["api/conformance/operations_test.go"], `"`+id+`": `), "api/conformance/operations_test.go", "add a call to callsOf")
-		part(strings.Contains(page, "| `"+id+"` |"), filepath.Base(operationsPage), "run make tables")
+		part(strings.Contains(page, "| `"+id+"` |"), "wrapper/OPERATIONS.md", "run make tables")
 		if name == "" {
 			continue
 		}
