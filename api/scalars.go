@@ -1,6 +1,7 @@
 // Package api contains the value types of the contract, openapi.yaml, and the generator's configuration.
 //
-// A value that is empty or malformed is decoded without an error. Methods parse it. Package basiq re-exports these types.
+// A value that is empty or malformed is decoded without an error. Methods parse it. Package basiq re-exports
+// [Amount], [Date], [Decimal], [Secret] and [Time].
 package api
 
 import (

@@ -42,9 +42,9 @@ const (
 type UserAnalyticsQuery struct {
 	// Interval is the length of the intervals. Required.
 	Interval AnalyticsInterval
-	// From and To are the first and the last day of the period.
+	// From and To are the first and the last day of the period. Both are optional; Basiq does not document the defaults.
 	From, To Date
-	// ConnectionTypes are the types of connections to count.
+	// ConnectionTypes are the types of connections to count. If it is empty, Basiq decides.
 	ConnectionTypes []AnalyticsConnectionType
 }
 

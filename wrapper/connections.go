@@ -94,9 +94,10 @@ func (s *ConnectionsService) List(ctx context.Context, userID string, options ..
 	return list(ctx, s.client, opGetConnections, []pathParam{{"userID", userID}}, connectionResource, bindIDInput(s.client.raw.GetConnections, userID, nil), listOptionsOf(options))
 }
 
-// Get returns a connection with its accounts, its profile and links. It never contains the login, the password or the
-// security code. If its Status is [ConnectionStatusInvalid], ask the user for new credentials and call
-// [ConnectionsService.Update].
+// Get returns a connection with its accounts and its profile. It never contains the login, the password or the security
+// code. If its Status is [ConnectionStatusInvalid], ask the user for new credentials and call [ConnectionsService.Update].
+// Its Links are the URLs of the user's accounts and transactions at the institution; the Links of its Institution hold the
+// URL of the institution.
 //
 // Its Profile holds the name, phone numbers, email and postal addresses of the user who logged in or shares the data.
 // The institution may mask or omit any of it, and API 3.0 may omit the profile. operationId: getConnection.
@@ -236,7 +237,8 @@ func (s *ConnectionsService) UpdateAndWait(ctx context.Context, userID, connecti
 // andWait starts a job, waits for it and returns its connection. Options are validated first, because every error after
 // the start names the job. connectionID is empty if only the job has it.
 func (s *ConnectionsService) andWait(ctx context.Context, operation, userID, connectionID string, options []WaitOption, start func() (*Job, error)) (*Connection, error) {
-	config, err := newWaitConfig(ctx, operation, append([]WaitOption{WithUser(userID)}, options...))
+	ofUser := func(c *waitConfig) { c.userID = userID } // unlike WithUser it leaves an invalid ID to start
+	config, err := newWaitConfig(ctx, operation, append([]WaitOption{ofUser}, options...))
 	if err != nil {
 		return nil, err
 	}

@@ -100,8 +100,8 @@ func (s *ConnectorsService) Get(ctx context.Context, institutionID string, metho
 	return get(ctx, s.client, opGetConnector, []pathParam{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, bindIDs(s.client.raw.GetConnector, institutionID, string(method)))
 }
 
-// ListPublic is [ConnectorsService.List] without a token or API key. API 2.1 documents it. operationId:
-// getPublicConnectors.
+// ListPublic is [ConnectorsService.List] without a token or API key. Only API 2.1 documents it, but clients of both
+// versions can call it. operationId: getPublicConnectors.
 func (s *ConnectorsService) ListPublic(ctx context.Context, options ...ConnectorListOptions) iter.Seq2[*Connector, error] {
 	return collection[Connector]{
 		client: s.client, op: opGetPublicConnectors, resource: connectorResource, options: listOptionsOf(options), key: connectorKey,
@@ -109,7 +109,8 @@ func (s *ConnectorsService) ListPublic(ctx context.Context, options ...Connector
 	}.all(ctx)
 }
 
-// GetPublic is [ConnectorsService.Get] without a token. operationId: getPublicConnector.
+// GetPublic is [ConnectorsService.Get] without a token or API key; see [ConnectorsService.ListPublic]. operationId:
+// getPublicConnector.
 func (s *ConnectorsService) GetPublic(ctx context.Context, institutionID string, method ConnectionMethod) (*Connector, error) {
 	return get(ctx, s.client, opGetPublicConnector, []pathParam{{"method", string(method)}, {"institutionID", institutionID}}, connectorResource, bindIDs(s.client.raw.GetPublicConnector, institutionID, string(method)))
 }

@@ -59,7 +59,7 @@ type ConsentPage struct {
 	ConnectionID string
 }
 
-// NewConsentState returns a random state.
+// NewConsentState returns a random State for a [ConsentPage], which cannot be guessed.
 func NewConsentState() string { return rand.Text() }
 
 // PageURL returns the URL of the consent page for a user, which contains a [ClientAccess] token of the user.

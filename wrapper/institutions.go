@@ -47,7 +47,7 @@ func (s *InstitutionsService) Get(ctx context.Context, institutionID string) (*I
 	return get(ctx, s.client, opGetInstitution, []pathParam{{"institutionID", institutionID}}, institutionResource, bindID(s.client.raw.GetInstitution, institutionID))
 }
 
-// ListPublic is [InstitutionsService.List] without a token. operationId: getPublicInstitutions.
+// ListPublic is [InstitutionsService.List] without a token or API key. operationId: getPublicInstitutions.
 func (s *InstitutionsService) ListPublic(ctx context.Context, options ...InstitutionListOptions) iter.Seq2[*Institution, error] {
 	return list(ctx, s.client, opGetPublicInstitutions, nil, institutionResource, bindInput(s.client.raw.GetPublicInstitutions, nil), listOptionsOf(options))
 }

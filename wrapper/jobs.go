@@ -218,7 +218,8 @@ func (j *Job) openChallenge() *JobStepResult {
 	return nil
 }
 
-// isChallenge reports whether a result is a challenge. An example of API 2.1 has one whose type is link.
+// isChallenge reports whether a result is a challenge. The type alone does not show it: in an example of API 2.1 a challenge
+// has the type link.
 func isChallenge(result JobStepResult) bool {
 	return result.Type == "mfa" || result.Method != "" || len(result.Input) > 0 || result.Links.Response != ""
 }

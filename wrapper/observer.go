@@ -168,11 +168,11 @@ const (
 	JobWaitSucceeded JobWaitOutcome = "succeeded"
 	// JobWaitFailed means that the job failed; see [JobError].
 	JobWaitFailed JobWaitOutcome = "failed"
-	// JobWaitMFARequired is [ErrMFARequired].
+	// JobWaitMFARequired means that the wait ended with [ErrMFARequired].
 	JobWaitMFARequired JobWaitOutcome = "mfa_required"
-	// JobWaitQueued is [ErrJobQueued].
+	// JobWaitQueued means that the wait ended with [ErrJobQueued].
 	JobWaitQueued JobWaitOutcome = "queued"
-	// JobWaitTimeout is [ErrWaitTimeout].
+	// JobWaitTimeout means that the wait ended with [ErrWaitTimeout].
 	JobWaitTimeout JobWaitOutcome = "timeout"
 	// JobWaitCanceled means that the context of the wait ended.
 	JobWaitCanceled JobWaitOutcome = "canceled"

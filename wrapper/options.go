@@ -19,6 +19,7 @@ import (
 // APIVersion is a version of the Basiq API. It belongs to the access token, and so to the client.
 type APIVersion string
 
+// The versions of the API.
 const (
 	// APIVersion21 lets the application create and update connections with bank credentials.
 	APIVersion21 APIVersion = "2.1"
@@ -50,7 +51,8 @@ const (
 
 var defaultRetry = RetryPolicy{MaxAttempts: 4, BaseDelay: 500 * time.Millisecond, MaxDelay: 30 * time.Second}
 
-// An Option configures a [Client]. If an option is given more than once, the last one takes effect.
+// An Option configures a [Client]. If an option is given more than once, the last one takes effect, except for
+// [WithMiddleware] and [WithObserver], which add to the previous ones.
 type Option func(*config) error
 
 // config holds the settings of a client. It does not change after New.
@@ -138,8 +140,9 @@ func WithAPIVersion(version APIVersion) Option {
 		func(c *config) { c.version = version })
 }
 
-// WithBaseURL sets the URL of the API. The default is [DefaultBaseURL]. It must be an https URL, or an http URL
-// of this machine (localhost, 127.0.0.1, ::1), so that the token is not sent in clear text.
+// WithBaseURL sets the URL of the API. The default is [DefaultBaseURL]. It must be an https URL, or an http URL of this
+// machine (localhost, 127.0.0.0/8, ::1), so that the token is not sent in clear text. It may have a path, but no user,
+// query or fragment.
 func WithBaseURL(baseURL string) Option {
 	u, problem := parseEndpoint(baseURL, DefaultBaseURL)
 	if problem == "" {
@@ -226,7 +229,7 @@ func WithRetry(retry RetryPolicy) Option {
 		func(c *config) { c.retry = retry })
 }
 
-// WithMiddleware adds middleware around every attempt of every call, the first outermost.
+// WithMiddleware adds middleware around every attempt of every call, the first outermost. It can be given more than once.
 func WithMiddleware(middleware ...Middleware) Option {
 	hasNil := slices.ContainsFunc(middleware, func(m Middleware) bool { return m == nil })
 	return setting("WithMiddleware", !hasNil, "nil middleware",
@@ -244,7 +247,7 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // WithUserAgent sets the product, for example "acme-lending/2.3", that precedes the name of this package in the
-// User-Agent header. The default is "" (only this package).
+// User-Agent header. product must not be empty. By default the header names only this package.
 func WithUserAgent(product string) Option {
 	invalid := strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r >= 0x7f })
 	return setting("WithUserAgent", product != "" && !invalid, "must not be empty or contain characters that are invalid in a header",

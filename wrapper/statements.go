@@ -31,9 +31,9 @@ type Statement struct {
 	// Open opens the file once for each attempt, so that a stream can be retried. Each reader that it returns is read
 	// from its offset and closed exactly once. If Open returns an error, the call fails with an error that wraps it.
 	Open func() (io.ReadCloser, error)
-	// Size is the number of bytes, if it is known and Content or Open returns a stream. Examples are files of
-	// [mime/multipart.FileHeader]. Without Size a stream is sent without a length. A file of another length is an
-	// error.
+	// Size is the number of bytes, if it is known and Content or Open returns a stream. A
+	// [mime/multipart.FileHeader], for example, has it. Without Size a stream is sent without a length. A file of another
+	// length is an error.
 	Size int64
 }
 

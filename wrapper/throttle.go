@@ -26,11 +26,12 @@ import (
 // of an attempt excludes all of these waits.
 
 // ThrottledError reports that a call was not sent, because Basiq throttles its operation for longer than the call can
-// wait. It is the Err of a [TransportError], and matches [ErrTooManyRequests] or [ErrUnavailable], by StatusCode.
+// wait. It is the Err of a [TransportError]. It matches [ErrTooManyRequests] or [ErrUnavailable], by StatusCode, and
+// [ErrTooManyTokenRequests] if token requests are throttled.
 type ThrottledError struct {
 	// RetryAfter is how long the operation is still throttled.
 	RetryAfter time.Duration
-	// StatusCode is the status of the response that throttled the operation: 429 if it is 0.
+	// StatusCode is the status of the response that throttled the operation. 0 means 429.
 	StatusCode int
 	// tokens is set for POST /token, which Basiq throttles with 403.
 	tokens bool

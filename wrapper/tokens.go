@@ -79,8 +79,9 @@ type TokenSource interface {
 // used elsewhere, such as in a user's browser.
 type TokensService struct{ client *Client }
 
-// Get returns a token of scope that is valid for at least 30 seconds, cached if possible. A browser must get only
-// [ClientAccess] tokens. Errors: as [TokensService.Create]. operationId: postToken.
+// Get returns a token of scope, cached if possible. The token is valid for at least 30 seconds, or for a tenth of its life
+// if that is shorter, unless it is from a [TokenSource]. A browser must get only [ClientAccess] tokens. Errors: as
+// [TokensService.Create]. operationId: postToken.
 func (s *TokensService) Get(ctx context.Context, scope Scope) (Token, error) {
 	if err := checkScope("Tokens.Get", scope); err != nil {
 		return Token{}, err

@@ -28,6 +28,7 @@ type UnknownField struct {
 // UnknownProblem specifies which part of a field is not known.
 type UnknownProblem string
 
+// The parts of a field that may not be known.
 const (
 	// UnknownName means that no field has this name. The field is not decoded; [ContextWithRawJSON] returns it.
 	UnknownName UnknownProblem = "name"

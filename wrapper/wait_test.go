@@ -164,6 +164,8 @@ func TestWait_InvalidOptions(t *testing.T) {
 		"too often":    basiq.WithPollInterval(99*time.Millisecond, time.Second),
 		"crossed":      basiq.WithPollInterval(2*time.Second, time.Second),
 		"zero maximum": basiq.WithMaxWait(0),
+		"empty user":   basiq.WithUser(""),
+		"invalid user": basiq.WithUser("../u1"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,8 @@ package basiq
 import (
 	"context"
 	"time"
+
+	"github.com/basiq-go/basiq-go/api"
 )
 
 // WaitOption configures [JobsService.Watch], [JobsService.Wait], [JobsService.WaitAll], [JobsService.WaitEach] and the
@@ -25,7 +27,10 @@ type waitConfig struct {
 	nilAnswer bool
 	// answered is the challenge that was answered last. The job may still show it.
 	answered *MFAChallenge
-	userID   string
+	// userID is the user that the job must belong to. It is empty if any user will do.
+	userID string
+	// wrongUser is set if the ID given to WithUser is invalid.
+	wrongUser bool
 }
 
 // newWaitConfig checks the arguments of the method operation and applies its options.
@@ -48,6 +53,8 @@ func newWaitConfig(ctx context.Context, operation string, options []WaitOption, 
 	switch {
 	case config.nilAnswer:
 		problem = "WithMFA: function must not be nil"
+	case config.wrongUser:
+		problem = "WithUser: invalid userID"
 	case config.shortest < 100*time.Millisecond || config.longest < config.shortest:
 		problem = "WithPollInterval: shortest must be at least 100 ms and longest at least shortest"
 	case !(config.pollRate > 0) || config.concurrency < 1: // also true for NaN
@@ -70,21 +77,22 @@ func WithMFA(answer func(ctx context.Context, challenge MFAChallenge) ([]Secret,
 }
 
 // WithPollInterval sets the time between two polls of a job. It is shortest after a change. After each poll without a
-// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s. Shortest must be at least 100
-// ms.
+// change or with a failure it grows by half, up to longest. The default is 1 s and 5 s. shortest must be at least 100
+// ms, and longest at least shortest.
 func WithPollInterval(shortest, longest time.Duration) WaitOption {
 	return func(c *waitConfig) { c.shortest, c.longest = shortest, longest }
 }
 
 // WithPollRate sets how many polls [JobsService.WaitEach] and [JobsService.WaitAll] start per second for all their
-// jobs, and how many may be in flight. The default is 50 and 16. The first concurrency polls start immediately. With
-// many jobs each job is polled less often than [WithPollInterval] specifies.
+// jobs, and how many may be in flight. The default is 50 and 16. rate must be positive, and concurrency at least 1. The
+// first concurrency polls start immediately. With many jobs each job is polled less often than [WithPollInterval]
+// specifies.
 func WithPollRate(rate float64, concurrency int) WaitOption {
 	return func(c *waitConfig) { c.pollRate, c.concurrency = rate, concurrency }
 }
 
-// WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. A wait that reaches the limit ends
-// with [ErrWaitTimeout].
+// WithMaxWait sets how long the wait for a job may take. The default is 15 minutes. limit must be positive. A wait that
+// reaches the limit ends with [ErrWaitTimeout].
 func WithMaxWait(limit time.Duration) WaitOption {
 	return func(c *waitConfig) { c.maxWait = limit }
 }
@@ -98,7 +106,9 @@ func WithAnsweredMFA(challenge MFAChallenge) WaitOption {
 
 // WithUser sets the user that the job must belong to. A job that names another user ends the wait with
 // [ErrUserMismatch]. Set this option if the job's ID comes from a browser. MFA answers are sent with a token of this
-// user. Methods such as [ConnectionsService.CreateAndWait] set this option.
+// user. Methods such as [ConnectionsService.CreateAndWait] set this option. The default is the user that the job names. An
+// empty or otherwise invalid ID is an [ErrInvalidInput].
 func WithUser(userID string) WaitOption {
-	return func(c *waitConfig) { c.userID = userID }
+	wrong := api.ID(userID).Validate() != nil
+	return func(c *waitConfig) { c.userID, c.wrongUser = userID, wrong }
 }

@@ -105,7 +105,7 @@ func (s *WebhooksService) list() collection[gen.Webhook] {
 // Errors: [ErrInvalidInput] if the scheme of the URL is not https (http is allowed for localhost, 127.0.0.0/8 and ::1),
 // [ErrConflict] if a webhook for the URL exists, [CodeEventAlreadySubscribed], [ErrForbidden]. operationId: addWebhook.
 func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*Webhook, error) {
-	if err := checkWebhookURL(opAddWebhook, webhook.URL); err != nil {
+	if err := checkWebhookURL(opAddWebhook.Name, "webhook.URL", webhook.URL); err != nil {
 		return nil, err
 	}
 	return webhookOf(get(ctx, s.client, opAddWebhook, nil, webhookResource, bindInput(s.client.raw.AddWebhook, webhook)))
@@ -122,7 +122,7 @@ func (s *WebhooksService) Create(ctx context.Context, webhook CreateWebhook) (*W
 // [WebhooksService.Create]. After an error for which [MayHaveSucceeded] is true the webhook may exist, and its Secret is
 // lost. operationIds: listAppWebhooks, addWebhook.
 func (s *WebhooksService) Ensure(ctx context.Context, webhook CreateWebhook) (found *Webhook, created bool, err error) {
-	if err := checkWebhookURL(&Operation{Name: "Webhooks.Ensure"}, webhook.URL); err != nil {
+	if err := checkWebhookURL("Webhooks.Ensure", "webhook.URL", webhook.URL); err != nil {
 		return nil, false, err
 	}
 	if found, err = s.find(ctx, webhook.URL); found != nil || err != nil {
@@ -163,7 +163,7 @@ func (s *WebhooksService) Get(ctx context.Context, webhookID string) (*Webhook, 
 // Update changes a webhook and returns it with its Secret. Store the Secret: whether it changes is not documented.
 // Errors: as [WebhooksService.Create]. operationId: updateWebhook.
 func (s *WebhooksService) Update(ctx context.Context, webhookID string, change UpdateWebhook) (*Webhook, error) {
-	if err := checkWebhookURL(opUpdateWebhook, change.URL); err != nil {
+	if err := checkWebhookURL(opUpdateWebhook.Name, "change.URL", change.URL); err != nil {
 		return nil, err
 	}
 	return webhookOf(get(ctx, s.client, opUpdateWebhook, []pathParam{{"webhookID", webhookID}}, webhookResource, bindIDInput(s.client.raw.UpdateWebhook, webhookID, change)))
@@ -209,13 +209,13 @@ func (s *WebhooksService) SendTest(ctx context.Context, message WebhookTestMessa
 
 // checkWebhookURL requires https, so that events are not sent in clear text. It also accepts http for a loopback host,
 // so that webhooks can be developed locally.
-func checkWebhookURL(op *Operation, address string) error {
+func checkWebhookURL(operation, argument, address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return invalidInput(op.Name, "URL", "must be an absolute URL, for example https://example.com/basiq")
+		return invalidInput(operation, argument, "must be an absolute URL, for example https://example.com/basiq")
 	case !secure(u):
-		return invalidInput(op.Name, "URL", "scheme must be https (http is allowed for localhost only)")
+		return invalidInput(operation, argument, "scheme must be https (http is allowed for localhost only)")
 	}
 	return nil
 }

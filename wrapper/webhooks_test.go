@@ -169,9 +169,9 @@ func TestWebhooks_URL(t *testing.T) {
 				return
 			}
 			require.ErrorIs(t, created, basiq.ErrInvalidInput)
-			require.EqualError(t, created, "basiq: Webhooks.Create: URL: "+c.want)
+			require.EqualError(t, created, "basiq: Webhooks.Create: webhook.URL: "+c.want)
 			require.ErrorIs(t, updated, basiq.ErrInvalidInput)
-			require.EqualError(t, updated, "basiq: Webhooks.Update: URL: "+c.want)
+			require.EqualError(t, updated, "basiq: Webhooks.Update: change.URL: "+c.want)
 			assert.Empty(t, s.seen(), "no request was sent")
 		})
 	}
@@ -378,6 +378,6 @@ func TestWebhooks_Ensure_Errors(t *testing.T) {
 	s, client := newStub(t)
 	_, _, err := client.Webhooks.Ensure(t.Context(), basiq.CreateWebhook{URL: "http://piper.com/"})
 	require.ErrorIs(t, err, basiq.ErrInvalidInput)
-	require.ErrorContains(t, err, "basiq: Webhooks.Ensure: URL: ")
+	require.ErrorContains(t, err, "basiq: Webhooks.Ensure: webhook.URL: ")
 	assert.Empty(t, s.seen())
 }

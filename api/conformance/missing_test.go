@@ -1,8 +1,11 @@
 package conformance
 
 import (
+	"maps"
+	"net/http"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +34,9 @@ func TestOperations_NothingMissing(t *testing.T) {
 		generated[strings.ToLower(strings.TrimSuffix(method.Name, "WithBody"))] = true
 	}
 	page := readFile(t, operationsPage)
-	for _, op := range operations(loaded(t)) {
+	all := contractOperations(loaded(t))
+	for _, place := range slices.Sorted(maps.Keys(all)) {
+		op := all[place]
 		id, name := op.OperationID, names[op.OperationID]
 		part := func(present bool, file, action string) {
 			if !present {
@@ -43,7 +48,9 @@ func TestOperations_NothingMissing(t *testing.T) {
 		part(strings.Contains(files["wrapper/helpers_test.go"], `{"`+id+`", `), "wrapper/helpers_test.go", "add a call to operationCalls")
 		part(strings.Contains(files["wrapper/basiqtest/routes.go"], `{"`+id+`", `), "wrapper/basiqtest/routes.go", "add a route")
 		part(strings.Contains(files["api/conformance/operations_test.go"], `"`+id+`": `), "api/conformance/operations_test.go", "add a call to callsOf")
-		part(strings.Contains(page, "| `"+id+"` |"), filepath.Base(operationsPage), "run make tables")
+		byID := op.method == http.MethodGet && strings.HasSuffix(op.path, "Id}")
+		part(!byID || requestedIDs[id] != "", "api/conformance/operations_test.go", "add the ID that the call requests to requestedIDs")
+		part(strings.Contains(page, "| `"+id+"` |"), "wrapper/OPERATIONS.md", "run make tables")
 		if name == "" {
 			continue
 		}

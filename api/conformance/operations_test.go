@@ -236,7 +236,7 @@ func callsOf(ctx context.Context, c *basiq.Client) map[string]func() (any, error
 var requestedIDs = map[string]string{
 	"getUser": "u1", "updateUser": "u1", "getConnection": "c1", "getJobs": "j1", "postJobMfa": "j1", "getAccount": "a1",
 	"getTransaction": "t1", "getUserIdentity": "i1", "getAffordability": "s1", "getIncome": "s1", "getExpenses": "s1",
-	"retrieveReport": "r1", "getEvent": "e1", "getEventTypeById": string(basiq.EventTypeNameUserCreated),
+	"getInstitution": "AU00000", "retrieveReport": "r1", "getEvent": "e1", "getEventTypeById": string(basiq.EventTypeNameUserCreated),
 	"retrieveSpecificReportType": basiq.ReportTypeAffordability, "getWebhook": "w1", "updateWebhook": "w1", "getWebhookMessage": "m1",
 	"getInsightById": "in1", "getInsightType": string(basiq.InsightTypeIDBalance), "GetPayeeDetails": "p1", "GetMerchantById": "me1",
 }
@@ -570,7 +570,7 @@ func TestOperations_DocumentedSuccess(t *testing.T) {
 			case tc.noSummary:
 				require.ErrorIs(t, failure(t.Context(), c, tc.operation), basiq.ErrNoTransactions)
 			case tc.operation == "postAffordability" && tc.status == http.StatusCreated:
-				// The response to a request for a PDF, which the call does not make.
+				// This is the documented response to a request for a PDF. The call does not request one, so it returns an error.
 				require.ErrorAs(t, failure(t.Context(), c, tc.operation), &e)
 				assert.Equal(t, http.StatusCreated, e.StatusCode, "the error shows that the summary was created")
 			default:

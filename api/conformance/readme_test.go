@@ -2,11 +2,13 @@ package conformance
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +49,7 @@ func operationsTable(t *testing.T, have [][]string) string {
 	return table.String()
 }
 
-// TestOperations_MatchContract compares the operations of the client with the contract.
+// TestOperationsPage compares the page with the operations and methods of the client.
 func TestOperationsPage(t *testing.T) {
 	t.Parallel()
 	page := readFile(t, operationsPage)
@@ -119,5 +121,33 @@ func TestExamples_Length(t *testing.T) {
 		if name := row[1]; name != "quickstart" && name != "consent" {
 			assert.LessOrEqual(t, strings.Count(text, "\n"), 60, name)
 		}
+	}
+}
+
+// Names of tests in the pages are those of tests, or their first parts. Otherwise a renamed test leaves its old name behind.
+func TestPages_NamesOfTests(t *testing.T) {
+	t.Parallel()
+	name := regexp.MustCompile(`\b(Test|Fuzz|Benchmark)[A-Z]\w*`)
+	declaration := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	var declared []string
+	named := map[string]string{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || entry.IsDir() || filepath.Base(path) == "CHANGELOG.md":
+		case strings.HasSuffix(path, "_test.go"):
+			for _, found := range declaration.FindAllStringSubmatch(readFile(t, path), -1) {
+				declared = append(declared, found[1])
+			}
+		case strings.HasSuffix(path, ".md"), entry.Name() == "Makefile":
+			for _, found := range name.FindAllString(readFile(t, path), -1) {
+				named[found] = path
+			}
+		}
+		return err
+	}))
+	require.NotEmpty(t, named)
+	for test, page := range named {
+		assert.True(t, slices.ContainsFunc(declared, func(name string) bool { return strings.HasPrefix(name, test) }),
+			"%s names %s, which does not exist", page, test)
 	}
 }

@@ -463,7 +463,7 @@ func TestSandbox_SuccessResponses(t *testing.T) {
 		for _, op := range contractOperations(loaded(t)) {
 			for status := range op.Responses.Map() {
 				if code, err := strconv.Atoi(status); err == nil && code < 300 && !neverSent[op.OperationID+" "+status] {
-					assert.Positive(t, passed[op.OperationID+" "+status], "%s %s", op.OperationID, status)
+					assert.Positive(t, passed[op.OperationID+" "+status], "%s %s: call it in callAll of sandbox_test.go, or add the ID in its path to ids", op.OperationID, status)
 				}
 			}
 		}

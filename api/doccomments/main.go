@@ -12,6 +12,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -32,10 +33,28 @@ func rewriteFile(file string) error {
 	if err != nil {
 		return err
 	}
-	if source, err = rewrite(file, source); err != nil {
+	if source, err = rewrite(file, describePackage(file, source)); err != nil {
 		return err
 	}
 	return os.WriteFile(file, source, 0o644) //nolint:gosec // Source code is not secret.
+}
+
+// packageComment is the comment that the generator writes in each file. packageDoc replaces it in the file of the models.
+const (
+	packageComment = "// Package gen provides primitives to interact with the openapi HTTP API.\n//\n"
+	packageDoc     = "// Package gen contains the types and the client that are generated from openapi.yaml. Package basiq has names for the types\n" +
+		"// and methods for the operations. Use this package for what package basiq does not name.\n//\n"
+)
+
+// describePackage returns the source with a package comment in the file of the models, and without one in all other files.
+func describePackage(file string, source []byte) []byte {
+	if strings.HasPrefix(filepath.Base(file), "models.") {
+		return bytes.Replace(source, []byte(packageComment), []byte(packageDoc), 1)
+	}
+	if rest, found := bytes.CutPrefix(source, []byte(packageComment)); found {
+		return bytes.Replace(rest, []byte("\npackage gen\n"), []byte("\n\npackage gen\n"), 1)
+	}
+	return source
 }
 
 // rewrite returns the source with rewritten comments. It returns an error for each description that does not make a sentence.

@@ -397,7 +397,7 @@ func findOperation(name string) (*route, error) {
 		"; must be an operationId of openapi.yaml, such as getJobs"))
 }
 
-// didYouMean returns a suggestion of known names similar to name, or otherwise if there are none.
+// didYouMean returns a suggestion of known names that are similar to name. If there are none, it returns otherwise.
 func didYouMean(name string, known []string, otherwise string) string {
 	near := map[string]int{}
 	for _, k := range known {

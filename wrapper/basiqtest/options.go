@@ -30,13 +30,13 @@ type config struct {
 // An Option configures a [Sandbox]. [New] and [Start] report invalid options.
 type Option func(*config) error
 
-func newConfig(opts []Option) (config, error) {
+func newConfig(options []Option) (config, error) {
 	c := config{speed: 1, tokenLifetime: time.Hour, address: "127.0.0.1:0", logger: slog.New(slog.DiscardHandler)}
-	for _, opt := range opts {
-		if opt == nil {
+	for _, option := range options {
+		if option == nil {
 			return c, errors.New("nil option")
 		}
-		if err := opt(&c); err != nil {
+		if err := option(&c); err != nil {
 			return c, err
 		}
 	}

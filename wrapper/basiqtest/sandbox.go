@@ -84,9 +84,9 @@ type Sandbox struct {
 // New creates an in-memory sandbox. It opens no port and can only be reached with [Sandbox.HTTPClient]. It is closed
 // when the test ends. To use it in a synctest bubble, create it in the bubble. If an option is invalid, New fails the
 // test.
-func New(tb TB, opts ...Option) *Sandbox {
+func New(tb TB, options ...Option) *Sandbox {
 	tb.Helper()
-	s, err := newSandbox(opts)
+	s, err := newSandbox(options)
 	if err != nil {
 		tb.Fatalf("basiqtest.New: %v", err)
 		return nil
@@ -102,8 +102,8 @@ func New(tb TB, opts ...Option) *Sandbox {
 
 // Start creates a sandbox that listens on a free port of the loopback interface, or on the address of [WithAddress].
 // The caller must close it. Start returns an error if an option is invalid or listening fails.
-func Start(opts ...Option) (*Sandbox, error) {
-	s, err := newSandbox(opts)
+func Start(options ...Option) (*Sandbox, error) {
+	s, err := newSandbox(options)
 	if err != nil {
 		return nil, fmt.Errorf("basiqtest.Start: %w", err)
 	}
@@ -115,8 +115,8 @@ func Start(opts ...Option) (*Sandbox, error) {
 	return s, nil
 }
 
-func newSandbox(opts []Option) (*Sandbox, error) {
-	config, err := newConfig(opts)
+func newSandbox(options []Option) (*Sandbox, error) {
+	config, err := newConfig(options)
 	if err != nil {
 		return nil, err
 	}

@@ -246,7 +246,7 @@ func (s *soak) inject() {
 	}
 }
 
-// removableTransport allows removing the transport from the clients at the end. The transport of net/http keeps
+// removableTransport is a transport that the test removes from the clients at the end. The transport of net/http keeps
 // references to completed dials and their contexts, which would hide whether the clients themselves hold anything.
 type removableTransport struct{ http.RoundTripper }
 

@@ -64,7 +64,7 @@ func TestFleet_TwoProcesses(t *testing.T) {
 					}
 					t.Cleanup(func() { _ = db.Close() })
 					fleets[i], err = New(t.Context(), Config{
-						Client: client, Database: db, Mirror: []mirror.Option{mirror.WithSettle(time.Second)},
+						Client: client, Database: db, Mirror: []mirror.Option{mirror.WithImportTime(time.Second)},
 						tune: func(c *river.Config) { c.PeriodicJobs = nil },
 					})
 					return err

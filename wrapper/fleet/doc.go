@@ -19,7 +19,7 @@
 // # Jobs
 //
 //   - [SyncArgs] syncs a user. An event, a Basiq job that ended and the sweep insert it.
-//   - [SyncLaterArgs] inserts a sync later: after the running one, or when new accounts have settled.
+//   - [SyncLaterArgs] inserts a sync later: after the running one, or when the import of new accounts is complete.
 //   - [RefreshArgs] lists the connections of a user and refreshes the stale ones.
 //   - [WaitArgs] waits for a Basiq job. Each run polls once. Between two runs the wait is a row in the database.
 //   - [EraseArgs] erases a user, for example because the last consent has ended.

@@ -26,7 +26,7 @@ type Config struct {
 	// OnAskUser is called if only the end user can help, for example to correct a password. It is called again if it returns
 	// an error, and otherwise once in 24 hours for the same need. By default the need is logged without the user.
 	OnAskUser func(ctx context.Context, ask Ask) error
-	// InTx is called in every database transaction that changes transactions; see [mirror.InTx].
+	// InTx is called in every database transaction that changes transactions; see [mirror.WithChangeHook].
 	InTx func(ctx context.Context, tx *sql.Tx, changes []mirror.Change) error
 	// Mirror are further options of the mirror.
 	Mirror []mirror.Option
@@ -36,7 +36,7 @@ type Config struct {
 	// the sweep refreshes nothing.
 	RefreshAge time.Duration
 	// SyncRate and RefreshRate are how many users the sweep syncs and refreshes at most, per second, in all processes
-	// together. The defaults are 5 and 1. What events ask for is not limited.
+	// together. The defaults are 5 and 1. The work of events is not limited.
 	SyncRate, RefreshRate float64
 	// SkipUserList disables the daily list of all users. Set it if there are so many that Basiq cannot list them in one
 	// response, and add them with [Fleet.AddUsers].
@@ -109,14 +109,14 @@ func (f *Fleet) init(ctx context.Context) error {
 		return err
 	}
 	f.db = f.config.Database
-	store, err := mirror.OpenSQL(ctx, f.db.DB, f.db.Dialect, mirror.InTx(f.inMirrorTx), mirror.OnDelivery(f.onDelivery))
+	store, err := mirror.OpenSQL(ctx, f.db.DB, f.db.Dialect, mirror.WithChangeHook(f.inMirrorTx), mirror.WithDeliveryHook(f.onDelivery))
 	if err != nil {
 		return err
 	}
 	if f.mirror, err = mirror.New(f.config.Client, store, f.config.Mirror...); err != nil {
 		return err
 	}
-	if f.inbox, err = mirror.NewInbox(f.mirror, f.config.WebhookID, nil); err != nil {
+	if f.inbox, err = mirror.NewInbox(f.mirror, mirror.WithWebhookID(f.config.WebhookID)); err != nil {
 		return err
 	}
 	if f.metrics, err = newMetrics(f.config.Registerer, f.db); err != nil {

@@ -147,7 +147,7 @@ func TestScale(t *testing.T) { //nolint:paralleltest // it measures
 	t.Cleanup(func() { _ = db.Close() })
 	fleet, err := New(t.Context(), Config{
 		Client: client, Database: db, Workers: *scaleWorkers, SyncRate: float64(n), JobTimeout: 10 * time.Minute,
-		Mirror: []mirror.Option{mirror.WithSettle(time.Second)}, tune: func(c *river.Config) { c.PeriodicJobs = nil },
+		Mirror: []mirror.Option{mirror.WithImportTime(time.Second)}, tune: func(c *river.Config) { c.PeriodicJobs = nil },
 	})
 	require.NoError(t, err)
 	users := make([]string, n)

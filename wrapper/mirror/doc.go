@@ -18,16 +18,16 @@
 //
 //  1. Snapshot: after a sync that wrote an account, its rows equal what Basiq had at one moment. The accounts are
 //     listed before and after their transactions are read. If an account's lastUpdated has moved, it is read again. During
-//     an import lastUpdated does not move: such an account counts as unsettled, and the next sync reads it again.
+//     an import lastUpdated does not move: such an account counts as incomplete, and the next sync reads it again.
 //  2. Feed: the positions of a user's changes rise by one. Replaying the changes from 0 gives the mirror.
-//  3. No removal on doubt: a posted transaction is removed only if two reads, at least [WithSettle] apart, lack it, and the
+//  3. No removal on doubt: a posted transaction is removed only if two reads, at least [WithImportTime] apart, lack it, and the
 //     second read all transactions of the account. An empty list removes nothing, also no pending transaction, unless such a
-//     second read is empty too. More than 10 % of an account's posted transactions are removed only with [AllowMassRemoval].
+//     second read is empty too. More than 10 % of an account's posted transactions are removed only with [WithMassRemoval].
 //     An account is removed if it is not listed and Basiq reports that it does not exist: at once if its connection does
-//     not exist either, else when a later sync finds the same.
+//     not exist either, otherwise when a later sync finds the same.
 //  4. Idempotent: a sync that finds nothing new writes nothing and sends one request.
-//  5. Safe under concurrency: each write is conditional on the generation of the user that the sync began with. The loser
-//     of a race starts over. No lock is held while Basiq is asked.
+//  5. Safe under concurrency: a sync writes only if no other sync of the user has written since it began. Otherwise it
+//     starts over. No lock is held during requests to Basiq.
 //  6. Erased stays erased: [Mirror.Erase] makes every sync in flight fail.
 //
 // The module mirrortest, beside this package's source, tests them on both databases: several processes sync the same user while
@@ -36,7 +36,7 @@
 // # What the copy depends on
 //
 // Basiq sets lastUpdated of an account before it imports the transactions of a refresh. An account is therefore read again
-// by every sync until its lastUpdated is older than [WithSettle], 5 minutes by default. This compares two clocks: the
+// by every sync until its lastUpdated is older than [WithImportTime], 5 minutes by default. This compares two clocks: the
 // default allows an import of some minutes and a clock that is off by some minutes, and a shorter time risks missing
 // transactions until the next full read.
 //

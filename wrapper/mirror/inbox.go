@@ -67,16 +67,44 @@ type Inbox struct {
 	wake      chan struct{}
 }
 
-// NewInbox returns an Inbox. webhookID is the webhook that [Inbox.Check] looks for; "" if there is none. report is called
-// with the errors of [Inbox.Run], which continues after them. It may be nil.
-func NewInbox(m *Mirror, webhookID string, report func(error)) (*Inbox, error) {
+// An InboxOption configures an [Inbox]. If an option is given more than once, the last one takes effect.
+type InboxOption func(*Inbox) error
+
+// WithWebhookID sets the webhook that [Inbox.Check] looks for. The default is "": no webhook is checked.
+func WithWebhookID(webhookID string) InboxOption {
+	return func(i *Inbox) error {
+		i.webhookID = webhookID
+		return nil
+	}
+}
+
+// WithErrorReport sets the function that is called with each error of [Inbox.Run], which continues after it. By default
+// these errors are ignored. Their work stays stored and is done again later.
+func WithErrorReport(report func(error)) InboxOption {
+	return func(i *Inbox) error {
+		i.report = report
+		if report == nil {
+			return invalidInput("WithErrorReport", "must not be nil")
+		}
+		return nil
+	}
+}
+
+// NewInbox returns an Inbox that stores the work for a mirror in the mirror's store. It sends nothing.
+func NewInbox(m *Mirror, options ...InboxOption) (*Inbox, error) {
 	if m == nil {
-		return nil, fmt.Errorf("%w: NewInbox: a mirror is required", ErrInvalidInput)
+		return nil, invalidInput("NewInbox", "a mirror is required")
 	}
-	if report == nil {
-		report = func(error) {}
+	i := &Inbox{mirror: m, report: func(error) {}, wake: make(chan struct{}, 1)}
+	for _, option := range options {
+		if option == nil {
+			return nil, invalidInput("NewInbox", "nil option")
+		}
+		if err := option(i); err != nil {
+			return nil, err
+		}
 	}
-	return &Inbox{mirror: m, webhookID: webhookID, report: report, wake: make(chan struct{}, 1)}, nil
+	return i, nil
 }
 
 // Handler returns the handler of the webhook's URL. It verifies a delivery and stores its ID together with the work that
@@ -123,8 +151,8 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// Check returns [ErrEndpointDisabled] unless Basiq lists the webhook as active. Basiq disables a webhook that could not be
-// reached for about 28 hours, and sends no events of any kind then.
+// Check returns [ErrEndpointDisabled] unless Basiq lists the webhook of [WithWebhookID] as active. It returns nil without
+// that option. Basiq disables a webhook that could not be reached for about 28 hours, and sends no events of any kind then.
 func (i *Inbox) Check(ctx context.Context) error {
 	if i.webhookID == "" {
 		return nil

@@ -34,7 +34,7 @@ func (f *fixture) deliver(handler http.Handler, deliveryID, eventID, eventType, 
 
 func (f *fixture) inbox(webhookID string) (*mirror.Inbox, http.Handler) {
 	f.Helper()
-	inbox, err := mirror.NewInbox(f.mirror, webhookID, func(err error) { f.Log("reported:", err) })
+	inbox, err := mirror.NewInbox(f.mirror, mirror.WithWebhookID(webhookID), mirror.WithErrorReport(func(err error) { f.Log("reported:", err) }))
 	require.NoError(f, err)
 	verifier, err := webhook.New(basiq.NewSecret(webhookSecret))
 	require.NoError(f, err)

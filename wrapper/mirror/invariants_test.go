@@ -159,7 +159,7 @@ func TestMirror_Sync_MassRemoval(t *testing.T) {
 			assert.Zero(t, result.Removed)
 		}
 		assert.Len(t, f.store.Transactions(f.user), before)
-		assert.Positive(t, f.sync(mirror.AllowMassRemoval()).Removed)
+		assert.Positive(t, f.sync(mirror.WithMassRemoval()).Removed)
 		assert.True(t, f.sync().Idle)
 	})
 }
@@ -414,7 +414,7 @@ func TestMirror_Erase(t *testing.T) {
 			}
 		}
 		_, err = f.mirror.Erase(f.Context(), f.user, "because of Gavin Belson")
-		require.ErrorIs(t, err, mirror.ErrInvalidInput)
+		require.ErrorIs(t, err, basiq.ErrInvalidInput)
 	})
 }
 

@@ -16,14 +16,12 @@ var (
 	// not change have been written. Sync again when the user's jobs have ended.
 	ErrUnstable = errors.New("accounts kept changing while they were read; sync again when the user's jobs have ended")
 	// ErrMassRemoval is returned by [Mirror.Sync] if more than 10 % of an account's posted transactions are missing at
-	// Basiq. They are kept. If the removal is right, for example after a purge, sync with [AllowMassRemoval].
+	// Basiq. They are kept. If the removal is right, for example after a purge, sync with [WithMassRemoval].
 	ErrMassRemoval = errors.New("more than 10 % of the posted transactions of an account are missing at Basiq")
 	// ErrErased is returned for a user who has been erased, and by [Mirror.Changes] for a position before the erasure.
 	ErrErased = errors.New("user has been erased")
 	// ErrConflict is returned by [Mirror.Sync] if other syncs of the same user were faster every time.
 	ErrConflict = errors.New("another sync of the user was faster")
-	// ErrInvalidInput is returned if an argument or option is invalid.
-	ErrInvalidInput = errors.New("invalid input")
 )
 
 // Position is a place in the change feed of a user. The first change has position 1.
@@ -43,7 +41,7 @@ const (
 	// KindSettled is a new posted transaction that certainly was the pending one with the ID PendingID, which has been
 	// removed.
 	KindSettled Kind = "settled"
-	// KindErased occurs only in [InTx]: all rows of the user are deleted in this transaction.
+	// KindErased occurs only in [WithChangeHook]: all rows of the user are deleted in this transaction.
 	KindErased Kind = "erased"
 )
 
@@ -96,7 +94,7 @@ type Result struct {
 	Requests, Rounds int
 	// Idle is set if nothing had to be read. Nothing was written then.
 	Idle bool
-	// Next is when the next sync is useful without an event of Basiq.
+	// Next is when to sync again if no event of Basiq arrives earlier.
 	Next time.Time
 }
 
@@ -127,6 +125,7 @@ type Store interface {
 // of the new one.
 type Relink string
 
+// What to do with the rows of an account that was linked again.
 const (
 	// RelinkKeep keeps the rows of both accounts. The view contains the rows of the new one. This is the default.
 	RelinkKeep Relink = "keep"
@@ -140,7 +139,7 @@ const (
 type Option func(*Mirror) error
 
 // WithWindow sets how many days before the newest posted transaction are read again when an account has changed. The
-// default is 35, because pre-authorisations can post after 31 days.
+// default is 35, because pre-authorisations can post after 31 days. days must be positive.
 func WithWindow(days int) Option {
 	return func(m *Mirror) error {
 		m.window = days
@@ -148,17 +147,18 @@ func WithWindow(days int) Option {
 	}
 }
 
-// WithSettle sets how old the lastUpdated of an account must be for its transactions to be complete. The default is 5
-// minutes. It must be longer than a retrieve-transactions step and than the difference between the machine's clock and
-// Basiq's.
-func WithSettle(d time.Duration) Option {
+// WithImportTime sets how long Basiq may take to import an account's transactions after it has set lastUpdated. Until then
+// every sync reads the account again. The default is 5 minutes. d must be positive, and longer than a retrieve-transactions
+// step and than the difference between the machine's clock and Basiq's.
+func WithImportTime(d time.Duration) Option {
 	return func(m *Mirror) error {
 		m.settle = d
-		return positive("WithSettle", d)
+		return positive("WithImportTime", d)
 	}
 }
 
 // WithFullRead sets how often all transactions of an account are read, also if it has not changed. The default is 7 days.
+// every must be positive.
 func WithFullRead(every time.Duration) Option {
 	return func(m *Mirror) error {
 		m.fullRead = every
@@ -171,7 +171,7 @@ func WithRelink(relink Relink) Option {
 	return func(m *Mirror) error {
 		m.relink = relink
 		if relink != RelinkKeep && relink != RelinkMerge && relink != RelinkDrop {
-			return fmt.Errorf("%w: WithRelink: unknown value", ErrInvalidInput)
+			return invalidInput("WithRelink", "unknown value")
 		}
 		return nil
 	}
@@ -183,7 +183,7 @@ func WithSameAccount(same func(a, b *basiq.Account) bool) Option {
 	return func(m *Mirror) error {
 		m.sameAccount = same
 		if same == nil {
-			return fmt.Errorf("%w: WithSameAccount: nil", ErrInvalidInput)
+			return invalidInput("WithSameAccount", "must not be nil")
 		}
 		return nil
 	}
@@ -195,7 +195,7 @@ func WithTimeZone(zone func(institutionID string) *time.Location) Option {
 	return func(m *Mirror) error {
 		m.zone = zone
 		if zone == nil {
-			return fmt.Errorf("%w: WithTimeZone: nil", ErrInvalidInput)
+			return invalidInput("WithTimeZone", "must not be nil")
 		}
 		return nil
 	}
@@ -203,9 +203,14 @@ func WithTimeZone(zone func(institutionID string) *time.Location) Option {
 
 func positive[T int | time.Duration](option string, value T) error {
 	if value <= 0 {
-		return fmt.Errorf("%w: %s: must be positive", ErrInvalidInput, option)
+		return invalidInput(option, "must be positive")
 	}
 	return nil
+}
+
+// invalidInput returns an error for an invalid argument or option.
+func invalidInput(argument, problem string) error {
+	return fmt.Errorf("mirror: %w: %s: %s", basiq.ErrInvalidInput, argument, problem)
 }
 
 // Mirror keeps a copy of users' data in a [Store]. Its methods are safe for concurrent use, also by several processes
@@ -221,11 +226,11 @@ type Mirror struct {
 	zone        func(institutionID string) *time.Location
 }
 
-// New returns a Mirror. It sends nothing. It returns an error if an option is invalid, or if the time zones of Australia
-// and New Zealand are not installed. Import time/tzdata in that case.
+// New returns a Mirror. It sends nothing. It returns [basiq.ErrInvalidInput] if an argument or option is invalid, and
+// another error if the time zones of Australia and New Zealand are not installed. Import time/tzdata in that case.
 func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) {
 	if client == nil || store == nil {
-		return nil, fmt.Errorf("%w: New: client and store are required", ErrInvalidInput)
+		return nil, invalidInput("New", "client and store are required")
 	}
 	m := &Mirror{
 		client: client, store: store, window: 35, settle: 5 * time.Minute, fullRead: 7 * 24 * time.Hour,
@@ -233,7 +238,7 @@ func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) 
 	}
 	for _, option := range options {
 		if option == nil {
-			return nil, fmt.Errorf("%w: New: nil option", ErrInvalidInput)
+			return nil, invalidInput("New", "nil option")
 		}
 		if err := option(m); err != nil {
 			return nil, err
@@ -287,10 +292,10 @@ func (m *Mirror) Erase(ctx context.Context, userID string, reason Reason) (Delet
 	switch reason {
 	case ReasonConsentRevoked, ReasonConsentExpired, ReasonUserDeleted, ReasonUserRequest:
 	default:
-		return Deletion{}, fmt.Errorf("%w: Erase: unknown reason", ErrInvalidInput)
+		return Deletion{}, invalidInput("Erase", "unknown reason")
 	}
 	if err := api.ID(userID).Validate(); err != nil {
-		return Deletion{}, fmt.Errorf("%w: userID: %w", ErrInvalidInput, err)
+		return Deletion{}, invalidInput("userID", err.Error())
 	}
 	return m.store.erase(ctx, Deletion{UserID: userID, Reason: reason, Time: time.Now().UTC().Truncate(time.Second)})
 }

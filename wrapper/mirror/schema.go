@@ -73,7 +73,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 // Migrate is safe to call concurrently. It returns [ErrSchema] if the ledger has more versions than migrations.
 func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrations ...string) error {
 	if db == nil || types[d] == nil {
-		return fmt.Errorf("%w: Migrate: a database and a dialect are required", ErrInvalidInput)
+		return invalidInput("Migrate", "a database and a dialect are required")
 	}
 	return inTx(ctx, db, func(tx *sql.Tx) error {
 		if d == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails

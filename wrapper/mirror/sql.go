@@ -21,15 +21,15 @@ type SQL struct {
 // A SQLOption configures an [SQL]. If an option is given more than once, the last one takes effect.
 type SQLOption func(*SQL) error
 
-// InTx sets a function that is called in every database transaction that changes transactions, before it is committed.
+// WithChangeHook sets a function that is called in every database transaction that changes transactions, before it is committed.
 // What it writes with tx is committed with the mirror or not at all. If it returns an error, the sync fails with it. It must
 // use neither the database outside tx nor the mirror.
 //
 // All changes belong to one user. If the user is erased, the only change is of [KindErased]: delete the user's rows then.
-func InTx(hook func(ctx context.Context, tx *sql.Tx, changes []Change) error) SQLOption {
+func WithChangeHook(hook func(ctx context.Context, tx *sql.Tx, changes []Change) error) SQLOption {
 	return func(s *SQL) error {
 		if hook == nil {
-			return fmt.Errorf("%w: InTx: nil", ErrInvalidInput)
+			return invalidInput("WithChangeHook", "must not be nil")
 		}
 		s.hook = hook
 		return nil
@@ -39,12 +39,12 @@ func InTx(hook func(ctx context.Context, tx *sql.Tx, changes []Change) error) SQ
 // OpenSQL returns a store in a database. It checks the connection and changes nothing; see [SQL.Migrate].
 func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOption) (*SQL, error) {
 	if db == nil || types[dialect] == nil {
-		return nil, fmt.Errorf("%w: OpenSQL: a database and a dialect are required", ErrInvalidInput)
+		return nil, invalidInput("OpenSQL", "a database and a dialect are required")
 	}
 	s := &SQL{db: db, dialect: dialect}
 	for _, option := range options {
 		if option == nil {
-			return nil, fmt.Errorf("%w: OpenSQL: nil option", ErrInvalidInput)
+			return nil, invalidInput("OpenSQL", "nil option")
 		}
 		if err := option(s); err != nil {
 			return nil, err

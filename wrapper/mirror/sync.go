@@ -28,11 +28,11 @@ type SyncOption func(*syncOptions)
 
 type syncOptions struct{ allowMass, details bool }
 
-// AllowMassRemoval allows a sync to remove more than 10 % of an account's posted transactions, see [ErrMassRemoval].
-func AllowMassRemoval() SyncOption { return func(o *syncOptions) { o.allowMass = true } }
+// WithMassRemoval allows a sync to remove more than 10 % of an account's posted transactions, see [ErrMassRemoval].
+func WithMassRemoval() SyncOption { return func(o *syncOptions) { o.allowMass = true } }
 
-// ReadConnections reads the user's connections and consents also if no account has changed. It costs up to two requests.
-func ReadConnections() SyncOption { return func(o *syncOptions) { o.details = true } }
+// WithConnections reads the user's connections and consents also if no account has changed. It costs up to two requests.
+func WithConnections() SyncOption { return func(o *syncOptions) { o.details = true } }
 
 // run is one call of Sync.
 type run struct {

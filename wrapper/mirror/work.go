@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/basiq-go/basiq-go/api"
 )
@@ -15,7 +14,7 @@ type WorkKind string
 const (
 	// WorkSync asks for a [Mirror.Sync].
 	WorkSync WorkKind = "sync"
-	// WorkConnections asks for a [Mirror.Sync] with [ReadConnections].
+	// WorkConnections asks for a [Mirror.Sync] with [WithConnections].
 	WorkConnections WorkKind = "connections"
 	// WorkConsentExpired and WorkConsentRevoked ask for [Mirror.EraseWithoutConsent]. If the user has another consent, they
 	// ask for a sync as WorkConnections does.
@@ -33,15 +32,15 @@ type Work struct {
 	EventID string
 }
 
-// OnDelivery sets a function that is called in every database transaction that stores an event of an [Inbox], before it is
+// WithDeliveryHook sets a function that is called in every database transaction that stores an event of an [Inbox], before it is
 // committed. It stores the work with tx, for example as a job of a queue. It is called once for each
 // event that asks for work. If it returns an error, nothing is stored and Basiq delivers the event again.
 //
-// By default the store keeps the work for [Inbox.Work]. With OnDelivery there is nothing left for Inbox.Work to do.
-func OnDelivery(hook func(ctx context.Context, tx *sql.Tx, work Work) error) SQLOption {
+// By default the store keeps the work for [Inbox.Work]. With WithDeliveryHook there is nothing left for Inbox.Work to do.
+func WithDeliveryHook(hook func(ctx context.Context, tx *sql.Tx, work Work) error) SQLOption {
 	return func(s *SQL) error {
 		if hook == nil {
-			return fmt.Errorf("%w: OnDelivery: nil", ErrInvalidInput)
+			return invalidInput("WithDeliveryHook", "must not be nil")
 		}
 		s.onDelivery = hook
 		return nil
@@ -59,10 +58,10 @@ func (m *Mirror) do(ctx context.Context, work Work) (err error) {
 		if err != nil || erased {
 			return err
 		}
-		_, err = m.Sync(ctx, work.UserID, ReadConnections())
+		_, err = m.Sync(ctx, work.UserID, WithConnections())
 		return ended(err)
 	case WorkConnections:
-		_, err = m.Sync(ctx, work.UserID, ReadConnections())
+		_, err = m.Sync(ctx, work.UserID, WithConnections())
 	case WorkSync:
 		_, err = m.Sync(ctx, work.UserID)
 	}
@@ -81,7 +80,7 @@ func (w Work) reason() Reason {
 // another. It reports whether the user is erased. See [Mirror.Erase].
 func (m *Mirror) EraseWithoutConsent(ctx context.Context, userID string, reason Reason) (bool, error) {
 	if err := api.ID(userID).Validate(); err != nil {
-		return false, fmt.Errorf("%w: userID: %w", ErrInvalidInput, err)
+		return false, invalidInput("userID", err.Error())
 	}
 	valid, err := m.hasConsent(ctx, userID)
 	if err != nil || valid {

@@ -18,7 +18,7 @@
 //
 // Basiq generates the secret when a webhook is created. It returns the secret only from the calls that create and update the
 // webhook, such as client.Webhooks.Create, so store it. A secret is "whsec_" followed by the key in base64, whose padding
-// may be missing. Each webhook has its own secret. To rotate a secret, pass the other one with [WithSecret].
+// may be missing. Each webhook has its own secret. To rotate a secret, pass the second one with [WithSecret].
 //
 // # Payload
 //

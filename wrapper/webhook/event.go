@@ -130,7 +130,7 @@ const (
 	EntityConnection EntityKind = "connection"
 	// EntityAccount is a bank account.
 	EntityAccount EntityKind = "account"
-	// EntityTransactions is a list of transactions, which has no id.
+	// EntityTransactions is a list of transactions, which has no ID.
 	EntityTransactions EntityKind = "transactions"
 	// EntityConsent is a consent of a user.
 	EntityConsent EntityKind = "consent"

@@ -48,7 +48,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	flags := flag.NewFlagSet("consent", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "the `address` to listen on; anyone with access to it can use the app")
-	flags.Float64Var(&s.speed, "speed", 2, "speed of the sandbox, in `times` the speed of a real bank")
+	flags.Float64Var(&s.speed, "speed", 2, "run the sandbox at this `multiple` of the speed of a real bank")
 	flags.StringVar(&s.baseURL, "base-url", basiq.DefaultBaseURL, "the `URL` of the API; requires BASIQ_API_KEY")
 	flags.StringVar(&s.consentURL, "consent-url", basiq.DefaultConsentURL, "the `URL` of the consent page; requires BASIQ_API_KEY")
 	err := flags.Parse(args)
@@ -109,7 +109,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	}
 	if sandbox != nil {
 		defer func() { _ = sandbox.Close() }()
-		fmt.Fprintln(out, "Using the built-in sandbox (no network, no API key).")
+		fmt.Fprintln(out, "Using the basiqtest sandbox (no network, no API key).")
 	} else {
 		fmt.Fprintf(out, "Using Basiq. The redirect URL in its dashboard must be %s%s\n", url, redirectPath)
 	}

@@ -73,10 +73,10 @@ func parse(args []string, getenv func(string) string, out io.Writer) (*settings,
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&s.login, "login", "Wentworth-Smith", "the `login` at the bank: one of Basiq's test users, or another login whose password is in BASIQ_PASSWORD")
-	flags.StringVar(&s.institution, "institution", "AU00000", "the bank's `id`; AU00002 always requires MFA")
+	flags.StringVar(&s.institution, "institution", "AU00000", "the bank's `ID`; AU00002 always requires MFA")
 	flags.StringVar(&answers, "answers", "", "comma-separated `answers` to the bank's questions; not needed for test users")
 	flags.StringVar(&s.version, "api-version", string(basiq.APIVersion21), "the API `version`; creating a connection with a login requires 2.1")
-	flags.Float64Var(&s.speed, "speed", 4, "speed of the sandbox, in `times` the speed of a real bank")
+	flags.Float64Var(&s.speed, "speed", 4, "run the sandbox at this `multiple` of the speed of a real bank")
 	flags.StringVar(&s.baseURL, "base-url", "", "the `URL` of the API; requires BASIQ_API_KEY")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -152,7 +152,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	where := "Basiq"
 	if sandbox != nil {
 		defer func() { _ = sandbox.Close() }()
-		where = "the built-in sandbox (no network, no API key)"
+		where = "the basiqtest sandbox (no network, no API key)"
 	}
 	fmt.Fprintf(out, "Using %s, API version %s.\n\n", where, s.version)
 
@@ -172,7 +172,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 		}
 		fmt.Fprintf(out, "\n%s, in %.1f s.\n", &requests, time.Since(start).Seconds())
 		if err == nil && sandbox != nil {
-			fmt.Fprint(out, "Next: set BASIQ_API_KEY to your own sandbox key and run the program again.\n")
+			fmt.Fprint(out, "Next: set BASIQ_API_KEY to a key for Basiq's sandbox environment and run the program again.\n")
 		}
 	}()
 	return tour(ctx, client, sandbox, user.ID, s, bufio.NewScanner(in), out)

@@ -27,7 +27,7 @@ func TestQuickstart(t *testing.T) {
 	out, err := start(t, nil, "", "-speed", "100")
 	require.NoError(t, err)
 	for _, want := range []string{
-		"Using the built-in sandbox", "client.Users.Create: user ", "✓ retrieve-transactions  success", "Max Wentworth-Smith",
+		"Using the basiqtest sandbox", "client.Users.Create: user ", "✓ retrieve-transactions  success", "Max Wentworth-Smith",
 		"105148119696", "client.Connections.Refresh", "client.Connections.List: 1 active at AU00000.", "client.Connections.Delete",
 		"client.Users.Delete", "retries: 0, token requests: 2", "Next: set BASIQ_API_KEY",
 	} {

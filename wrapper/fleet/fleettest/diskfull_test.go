@@ -83,7 +83,7 @@ func TestFleet_DiskFull(t *testing.T) { //nolint:paralleltest // it takes minute
 	require.NoError(t, err)
 	log := new(logBuffer)
 	work, err := fleet.New(ctx, fleet.Config{
-		Client: sharing, Database: f.database, Mirror: []mirror.Option{mirror.WithSettle(settle)}, JobTimeout: jobTimeout,
+		Client: sharing, Database: f.database, Mirror: []mirror.Option{mirror.WithImportTime(settle)}, JobTimeout: jobTimeout,
 		RefreshAge: -1, SkipUserList: true, SyncRate: 1000, Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	require.NoError(t, err)

@@ -53,7 +53,7 @@ func TestFleetMachine(t *testing.T) { //nolint:paralleltest // a process of its 
 	client, err := basiq.New("", options...)
 	require.NoError(t, err)
 	f, err := fleet.New(ctx, fleet.Config{
-		Client: client, Database: database, Mirror: []mirror.Option{mirror.WithSettle(settle)}, JobTimeout: jobTimeout,
+		Client: client, Database: database, Mirror: []mirror.Option{mirror.WithImportTime(settle)}, JobTimeout: jobTimeout,
 		RefreshAge: connectionAge, SyncRate: 1000, RefreshRate: 1000, SkipUserList: true,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})

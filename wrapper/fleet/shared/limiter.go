@@ -21,7 +21,8 @@ const (
 	freshness = 200 * time.Millisecond
 	// maxWait is how long a request waits for the end of holds.
 	maxWait = 30 * time.Second
-	// firstHold and longestHold limit holds after responses without Retry-After, maxRetryAfter the others.
+	// firstHold and longestHold are the shortest and the longest hold after a response without Retry-After. maxRetryAfter is
+	// the longest hold after a response with it.
 	firstHold     = time.Second
 	longestHold   = 30 * time.Second
 	maxRetryAfter = time.Hour
