@@ -40,7 +40,8 @@ type batch struct {
 	// states are the new states of other accounts. dropAccount is the account to delete.
 	states                map[string]accountState
 	dropAccount           string
-	upserts               []*row
+	rows                  []*row   // transactions to store
+	replaced              []string // those of them that are stored already
 	removed, mark, unmark []string // transactions to delete, and to mark as missing or not
 	at                    string   // the time of the marks
 	changes               []Change
@@ -171,18 +172,21 @@ func (b *batch) fill(s *snapshot, removed []*stored) {
 	}
 	unsure := link(removed, added)
 	settled := map[string]bool{}
+	b.changes = make([]Change, 0, len(s.rows)+len(removed))
 	for _, r := range s.rows {
 		c := Change{Kind: KindAdded, UserID: b.userID, AccountID: r.accountID, TransactionID: r.id, Transaction: r.transaction, Day: basiq.Date(r.day), PendingID: r.pendingID, Candidates: unsure[r]}
-		switch {
-		case s.old[r.id] != nil:
+		switch old := s.old[r.id]; {
+		case old != nil:
 			c.Kind = KindModified
+			b.replaced = append(b.replaced, r.id)
+			r.pendingID = old.pendingID
 		case r.pendingID != "":
 			c.Kind = KindSettled
 			settled[r.pendingID] = true
 		}
 		b.changes = append(b.changes, c)
 	}
-	b.upserts = s.rows
+	b.rows = s.rows
 	for _, old := range removed {
 		b.removed = append(b.removed, old.id)
 		if !settled[old.id] {

@@ -29,10 +29,10 @@ func bankZones() (func(institutionID string) *time.Location, error) {
 // bankDay returns the calendar day of a time at the bank, or "". Open banking sends midnight of the bank's time zone in
 // UTC. Web connections send midnight UTC for the bank's day, which is the same day in Australia and New Zealand.
 func bankDay(t api.Time, zone *time.Location) api.Date {
-	if instant(t) == "" {
+	at, ok := timeOf(t)
+	if !ok {
 		return ""
 	}
-	at, _ := t.Time()
 	if hour, minute, second := at.UTC().Clock(); hour+minute+second == 0 || zone == nil {
 		return api.DateOf(at.UTC())
 	}
@@ -44,9 +44,15 @@ const instantFormat = "2006-01-02T15:04:05Z"
 
 // instant returns a time in instantFormat, or "".
 func instant(t api.Time) string {
-	at, ok := t.Time()
-	if !ok || at.Year() < 1000 || at.Year() > 9999 {
+	at, ok := timeOf(t)
+	if !ok {
 		return ""
 	}
 	return at.UTC().Format(instantFormat)
+}
+
+// timeOf returns a time that databases accept.
+func timeOf(t api.Time) (time.Time, bool) {
+	at, ok := t.Time()
+	return at, ok && at.Year() >= 1000 && at.Year() <= 9999
 }

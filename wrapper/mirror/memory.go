@@ -116,10 +116,7 @@ func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *
 		for _, id := range b.removed {
 			delete(u.rows, id)
 		}
-		for _, r := range b.upserts {
-			if old := u.rows[r.id]; old != nil {
-				r.pendingID = old.pendingID
-			}
+		for _, r := range b.rows {
 			u.rows[r.id] = r
 		}
 		for _, id := range b.mark {

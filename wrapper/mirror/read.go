@@ -32,17 +32,14 @@ func each[T any](list iter.Seq2[*T, error], raw *[]byte, f func(item *T, payload
 		if err != nil {
 			return err
 		}
-		hash, err := fingerprint(*raw)
-		if err != nil {
-			return err
-		}
-		f(item, valid(*raw), hash)
+		f(item, valid(*raw), fingerprint(*raw))
 	}
 	return nil
 }
 
-// read reads an account's transactions: all of them, or until those before the window.
-func (r *run) read(ctx context.Context, st *state, a *listedAccount) (*snapshot, error) {
+// read reads an account's transactions: all of them, or until those before the window. seen has the transactions of the accounts that
+// are not written yet.
+func (r *run) read(ctx context.Context, st *state, a *listedAccount, seen map[string]bool) (*snapshot, error) {
 	s := &snapshot{listed: a, began: time.Now(), old: map[string]*stored{}}
 	s.was, s.known = st.accounts[a.account.ID]
 	if newest, err := time.Parse(instantFormat, s.was.newest); err == nil && !s.was.frozen && !r.fullReadDue(s.was, s.began) {
@@ -58,15 +55,14 @@ func (r *run) read(ctx context.Context, st *state, a *listedAccount) (*snapshot,
 		}
 		s.old = old
 	}
-	if err := r.readPages(ctx, s); err != nil {
+	if err := r.readPages(ctx, s, seen); err != nil {
 		return nil, err
 	}
 	return s, r.findOld(ctx, st, s)
 }
 
-func (r *run) readPages(ctx context.Context, s *snapshot) error {
+func (r *run) readPages(ctx context.Context, s *snapshot, seen map[string]bool) error {
 	zone := r.zone(s.listed.account.Institution.ID)
-	seen := map[string]bool{}
 	total, ordered, last := int64(-1), true, ""
 	var raw []byte
 	ctx = basiq.ContextWithRawJSON(ctx, &raw)
@@ -99,9 +95,7 @@ func (r *run) readPages(ctx context.Context, s *snapshot) error {
 			}
 			seen[t.ID] = true
 			s.count++
-			if err := s.add(t, page.Raw[i], zone); err != nil {
-				return err
-			}
+			s.add(t, page.Raw[i], zone)
 		}
 		if at = page.Next; at == "" {
 			break
@@ -114,18 +108,14 @@ func (r *run) readPages(ctx context.Context, s *snapshot) error {
 }
 
 // add adds a transaction to the snapshot if it is new or has changed.
-func (s *snapshot) add(t *basiq.Transaction, payload []byte, zone *time.Location) error {
-	hash, err := fingerprint(payload)
-	if err != nil {
-		return err
-	}
+func (s *snapshot) add(t *basiq.Transaction, payload []byte, zone *time.Location) {
+	hash := fingerprint(payload)
 	if old := s.old[t.ID]; old != nil {
 		if old.seen = true; old.hash == hash {
-			return nil
+			return
 		}
 	}
 	s.rows = append(s.rows, newRow(t, valid(payload), hash, &s.listed.account, zone))
-	return nil
 }
 
 // findOld looks for rows that are stored outside the window or under another account.

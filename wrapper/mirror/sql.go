@@ -82,10 +82,10 @@ func (s *SQL) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) e
 // chunkSizes are the numbers of rows in a statement. There are few, so that drivers can cache the statements.
 var chunkSizes = []int{256, 64, 16, 4, 1}
 
-// chunks calls f for consecutive ranges [from, from+size) of n.
-func chunks(n int, f func(from, size int) error) error {
+// chunks calls f for consecutive ranges [from, from+size) of n. The sizes end with 1.
+func chunks(sizes []int, n int, f func(from, size int) error) error {
 	for from := 0; from < n; {
-		for _, size := range chunkSizes {
+		for _, size := range sizes {
 			if size <= n-from {
 				if err := f(from, size); err != nil {
 					return err
@@ -102,10 +102,14 @@ func chunks(n int, f func(from, size int) error) error {
 func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict string, n int, values func(i int) []any) error {
 	count := strings.Count(columns, ",") + 1
 	tuple := "(" + strings.Repeat("?,", count-1) + "?)"
-	args := make([]any, 0, count*min(n, chunkSizes[0]))
+	sizes := chunkSizes
+	if s.dialect == SQLite {
+		sizes = sizes[2:] // it parses each statement, which takes longer than executing several small ones
+	}
+	args := make([]any, 0, count*min(n, sizes[0]))
 	var statement *sql.Stmt
 	prepared := 0
-	return chunks(n, func(from, size int) error {
+	return chunks(sizes, n, func(from, size int) error {
 		args = args[:0]
 		for i := range size {
 			args = append(args, values(from+i)...)
@@ -141,7 +145,7 @@ func updateAll(key, columns string, kept ...string) string {
 
 // forIDs runs a statement whose last condition is transaction_id IN (...).
 func (s *SQL) forIDs(ctx context.Context, tx *sql.Tx, query string, ids []string, args ...any) error {
-	return chunks(len(ids), func(from, size int) error {
+	return chunks(chunkSizes, len(ids), func(from, size int) error {
 		all := append([]any(nil), args...)
 		for _, id := range ids[from : from+size] {
 			all = append(all, id)

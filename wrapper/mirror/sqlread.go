@@ -55,14 +55,14 @@ func (s *SQL) query(ctx context.Context, db queryer, query string, each func(sca
 }
 
 const storedColumns = `SELECT transaction_id, account_id, hash, status, COALESCE(CAST(posted_at AS TEXT), ''), COALESCE(CAST(day AS TEXT), ''),
-	COALESCE(CAST(made_on AS TEXT), ''), COALESCE(CAST(amount AS TEXT), ''), description, missing_from FROM basiq_transaction WHERE user_id = ? AND `
+	COALESCE(CAST(made_on AS TEXT), ''), COALESCE(CAST(amount AS TEXT), ''), description, pending_id, missing_from FROM basiq_transaction WHERE user_id = ? AND `
 
 func (s *SQL) stored(ctx context.Context, condition string, args ...any) ([]*stored, error) {
 	var all []*stored
 	err := s.query(ctx, s.db, storedColumns+condition, func(scan func(...any) error) error {
 		t := new(stored)
 		all = append(all, t)
-		return scan(&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, &t.day, &t.made, &t.amount, &t.description, &t.missingFrom)
+		return scan(&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, &t.day, &t.made, &t.amount, &t.description, &t.pendingID, &t.missingFrom)
 	}, args...)
 	return all, err
 }
@@ -83,7 +83,7 @@ func (s *SQL) rows(ctx context.Context, userID, accountID, from string) (map[str
 
 func (s *SQL) find(ctx context.Context, userID string, ids []string) ([]*stored, error) {
 	var found []*stored
-	err := chunks(len(ids), func(from, size int) error {
+	err := chunks(chunkSizes, len(ids), func(from, size int) error {
 		args := append(make([]any, 0, size+1), userID)
 		for _, id := range ids[from : from+size] {
 			args = append(args, id)

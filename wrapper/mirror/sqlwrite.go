@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
@@ -94,13 +95,12 @@ const transactionColumns = `user_id, transaction_id, account_id, connection_id, 
 const changeColumns = `user_id, position, kind, account_id, transaction_id, day, pending_id, candidates`
 
 func (s *SQL) writeTransactions(ctx context.Context, tx *sql.Tx, b *batch) error {
-	if err := s.forIDs(ctx, tx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, b.removed, b.userID); err != nil {
+	// Modified rows are inserted anew: PostgreSQL takes a quarter longer to insert new rows with an ON CONFLICT clause.
+	if err := s.forIDs(ctx, tx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, slices.Concat(b.removed, b.replaced), b.userID); err != nil {
 		return err
 	}
-	// A modified row keeps the link to its pending transaction.
-	upsert := updateAll("user_id, transaction_id", transactionColumns, "pending_id")
-	if err := s.insert(ctx, tx, "basiq_transaction", transactionColumns, upsert, len(b.upserts), func(i int) []any {
-		r := b.upserts[i]
+	if err := s.insert(ctx, tx, "basiq_transaction", transactionColumns, "", len(b.rows), func(i int) []any {
+		r := b.rows[i]
 		return []any{
 			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(r.day), null(r.made), null(r.postedAt),
 			null(r.amount), r.minor, r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID, "",

@@ -171,8 +171,9 @@ func (r *run) fullReadDue(was accountState, now time.Time) bool {
 func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, superseded map[string]string) (moved bool, err error) {
 	for len(todo) > 0 {
 		var snapshots []*snapshot
+		seen := map[string]bool{}
 		for rows := 0; len(todo) > 0 && rows < rowsPerCheck; todo = todo[1:] {
-			s, err := r.read(ctx, st, todo[0])
+			s, err := r.read(ctx, st, todo[0], seen)
 			if err != nil {
 				return false, err
 			}
@@ -221,7 +222,7 @@ func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[
 		}
 	}
 	if s.known && b.state == s.was && r.details.hash == st.details &&
-		len(b.upserts)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
+		len(b.rows)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
 		r.states[id] = b.state
 		return nil
 	}
