@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -11,11 +13,8 @@ import (
 // bankZones returns the time zones of Australian and New Zealand banks.
 func bankZones() (func(institutionID string) *time.Location, error) {
 	sydney, err := time.LoadLocation("Australia/Sydney")
-	if err != nil {
-		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
-	}
-	auckland, err := time.LoadLocation("Pacific/Auckland")
-	if err != nil {
+	auckland, err2 := time.LoadLocation("Pacific/Auckland")
+	if err = errors.Join(err, err2); err != nil {
 		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
 	}
 	return func(institutionID string) *time.Location {
@@ -41,6 +40,15 @@ func bankDay(t api.Time, zone *time.Location) api.Date {
 
 // instantFormat has a fixed width, so that its texts sort by time.
 const instantFormat = "2006-01-02T15:04:05Z"
+
+// age returns how long before now a time in instantFormat was. The age of "" is infinite.
+func age(at string, now time.Time) time.Duration {
+	t, err := time.Parse(instantFormat, at)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return now.Sub(t)
+}
 
 // instant returns a time in instantFormat, or "".
 func instant(t api.Time) string {

@@ -1,11 +1,11 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -16,7 +16,7 @@ import (
 const (
 	// deliveryMemory is how long deliveries are remembered. Basiq lists events for 7 days and retries for 28 hours.
 	deliveryMemory = 30 * 24 * time.Hour
-	// maxFailures is how many tasks may fail before an Inbox pauses.
+	// maxFailures is how many tasks may fail before an Inbox pauses. It finishes a page of tasks first.
 	maxFailures = 100
 	// workInterval is how often an Inbox looks for tasks that another process received, or that failed.
 	workInterval = time.Minute
@@ -37,22 +37,20 @@ type task struct {
 
 // taskOf returns the task for an event. Its UserID is "" if the event asks for nothing.
 func taskOf(event basiq.EventTypeName, userID, eventID string) task {
-	t := task{Work: Work{Kind: WorkSync, UserID: userID, EventID: eventID}}
-	switch event {
-	case basiq.EventTypeNameUserDeleted:
+	t := task{Work: Work{UserID: userID, EventID: eventID}}
+	switch entity, _, _ := strings.Cut(string(event), "."); {
+	case event == basiq.EventTypeNameUserDeleted:
 		t.Kind = WorkUserDeleted
-	case basiq.EventTypeNameConsentRevoked:
+	case event == basiq.EventTypeNameConsentRevoked:
 		t.Kind = WorkConsentRevoked
-	case basiq.EventTypeNameConsentExpired:
+	case event == basiq.EventTypeNameConsentExpired:
 		t.Kind = WorkConsentExpired
-	case basiq.EventTypeNameTransactionsUpdated, basiq.EventTypeNameAccountUpdated:
-	case basiq.EventTypeNameConsentCreated, basiq.EventTypeNameConsentUpdated, basiq.EventTypeNameConnectionCreated, basiq.EventTypeNameConnectionUpdated,
-		basiq.EventTypeNameConnectionDeleted, basiq.EventTypeNameConnectionActivated, basiq.EventTypeNameConnectionInvalidated:
+	case entity == "consent", entity == "connection":
 		t.Kind = WorkConnections
-	default:
-		t.UserID = ""
+	case entity == "transactions", entity == "account":
+		t.Kind = WorkSync
 	}
-	if api.ID(t.UserID).Validate() != nil {
+	if t.Kind == "" || api.ID(userID).Validate() != nil {
 		t.UserID = ""
 	}
 	return t
@@ -144,85 +142,44 @@ func (i *Inbox) Check(ctx context.Context) error {
 // Run reads the events, checks the webhook, and does the work that was received, until the context ends. It repeats the
 // first two every day. Several processes can run it. It returns the context's error.
 func (i *Inbox) Run(ctx context.Context) error {
-	work, check := time.NewTicker(workInterval), time.NewTicker(checkInterval)
-	defer work.Stop()
-	defer check.Stop()
-	i.check(ctx)
+	var checked time.Time
 	for {
-		if err := i.Work(ctx); err != nil && ctx.Err() == nil {
-			i.report(err)
+		steps := []func(context.Context) error{i.Work}
+		if time.Since(checked) >= checkInterval {
+			checked = time.Now()
+			steps = []func(context.Context) error{i.CatchUp, i.Check, i.Work}
+		}
+		for _, step := range steps {
+			if err := step(ctx); err != nil && ctx.Err() == nil {
+				i.report(err)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-i.wake:
-		case <-work.C:
-		case <-check.C:
-			i.check(ctx)
-		}
-	}
-}
-
-func (i *Inbox) check(ctx context.Context) {
-	for _, f := range []func(context.Context) error{i.CatchUp, i.Check} {
-		if err := f(ctx); err != nil && ctx.Err() == nil {
-			i.report(err)
+		case <-time.After(workInterval):
 		}
 	}
 }
 
 // Work does the work that was received, once. It joins the errors. What failed remains stored and is done again later.
 func (i *Inbox) Work(ctx context.Context) error {
-	var failed error
-	var last task
-	for failures := 0; ; {
+	var failed []error
+	for last := (task{}); len(failed) < maxFailures; {
 		tasks, err := i.mirror.store.tasks(ctx, last)
 		if err != nil || len(tasks) == 0 {
-			return errors.Join(failed, err)
+			return errors.Join(append(failed, err)...)
 		}
 		for _, last = range tasks {
 			err := i.mirror.do(ctx, last.Work)
 			if err == nil {
 				err = i.mirror.store.finish(ctx, last)
 			}
-			if failed = errors.Join(failed, err); err != nil {
-				failures++
-			}
-			if failures == maxFailures {
-				return failed
-			}
-		}
-	}
-}
-
-// ended returns nil for a user who has been erased, or who does not exist: the event user.deleted leads to the erasure.
-func ended(err error) error {
-	if errors.Is(err, ErrErased) || errors.Is(err, basiq.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// hasConsent reports whether the user has an active consent. An update of a consent revokes the old one. A list without
-// any consent is read twice.
-func (m *Mirror) hasConsent(ctx context.Context, userID string) (bool, error) {
-	for range 2 {
-		empty := true
-		for c, err := range m.client.Consents.List(ctx, userID) {
-			if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
-				return false, nil
-			}
 			if err != nil {
-				return false, err
+				failed = append(failed, err)
 			}
-			if cmp.Or(c.Status, basiq.ConsentStatusActive) == basiq.ConsentStatusActive {
-				return true, nil
-			}
-			empty = false
-		}
-		if !empty {
-			break
 		}
 	}
-	return false, nil
+	return errors.Join(failed...)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -36,13 +35,6 @@ type stored struct {
 }
 
 func (s *stored) pending() bool { return s.status == string(basiq.TransactionStatusPending) }
-
-// listedAccount is an account as Basiq listed it.
-type listedAccount struct {
-	account basiq.Account
-	payload string
-	hash    string
-}
 
 // newRow returns the row of a transaction. Text columns of PostgreSQL accept neither NUL nor invalid UTF-8.
 func newRow(t *basiq.Transaction, payload, hash string, account *basiq.Account, zone *time.Location) *row {
@@ -92,41 +84,15 @@ func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) 
 	return string(a), minor
 }
 
-// fingerprint returns a hash of a JSON object that depends neither on its links, which a gateway may rewrite, nor on the
-// order of its members. The client has decoded the object, so that it is valid.
-func fingerprint(object []byte) string {
-	members := make([][]byte, 0, 32)
-	depth, start := 0, 0
-	for i := 0; i < len(object); i++ {
-		switch c := object[i]; c {
-		case '"':
-			for i++; i < len(object) && object[i] != '"'; i++ {
-				if object[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			if depth++; depth == 1 {
-				start = i + 1
-			}
-		case '}', ']', ',':
-			if depth == 1 {
-				members = append(members, bytes.TrimSpace(object[start:i]))
-				start = i + 1
-			}
-			if c != ',' {
-				depth--
-			}
-		}
-	}
-	slices.SortFunc(members, bytes.Compare)
+// fingerprint returns a hash of a payload without its last links, which are those of the resource. A gateway may rewrite them.
+func fingerprint(payload []byte) string {
 	hash := sha256.New()
-	for _, member := range members {
-		if !bytes.HasPrefix(member, []byte(`"links"`)) {
-			_, _ = hash.Write(member)
-			_, _ = hash.Write([]byte{0})
-		}
+	if start := bytes.LastIndex(payload, []byte(`"links"`)); start >= 0 {
+		_, _ = hash.Write(payload[:start])
+		payload = payload[start:]
+		payload = payload[bytes.IndexByte(payload, '}')+1:]
 	}
+	_, _ = hash.Write(payload)
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
