@@ -16,9 +16,9 @@ import (
 const (
 	// deliveryMemory is how long deliveries are remembered. Basiq lists events for 7 days and retries for 28 hours.
 	deliveryMemory = 30 * 24 * time.Hour
-	// maxFailures is how many tasks may fail before an Inbox pauses. It finishes a page of tasks first.
+	// maxFailures is how much work may fail before an Inbox pauses. It finishes the work of a page first.
 	maxFailures = 100
-	// workInterval is how often an Inbox looks for tasks that another process received, or that failed.
+	// workInterval is how often an Inbox looks for work that another process received, or that failed.
 	workInterval = time.Minute
 	// checkInterval is how often an Inbox reads the events and checks the endpoint.
 	checkInterval = 24 * time.Hour
@@ -27,33 +27,25 @@ const (
 // ErrEndpointDisabled is returned by [Inbox.Check] if Basiq does not deliver to the webhook.
 var ErrEndpointDisabled = errors.New("webhook is missing or not active")
 
-// task is work for a user that an event asked for. It is stored in the transaction that stores the delivery.
-type task struct {
-	Work
-
-	// sequence rises with each event, so that a task that came again during the work is not lost.
-	sequence int64
-}
-
-// taskOf returns the task for an event. Its UserID is "" if the event asks for nothing.
-func taskOf(event basiq.EventTypeName, userID, eventID string) task {
-	t := task{Work: Work{UserID: userID, EventID: eventID}}
+// workOf returns the work for an event. Its UserID is "" if the event asks for nothing.
+func workOf(event basiq.EventTypeName, userID, eventID string) Work {
+	work := Work{UserID: userID, EventID: eventID}
 	switch entity, _, _ := strings.Cut(string(event), "."); {
 	case event == basiq.EventTypeNameUserDeleted:
-		t.Kind = WorkUserDeleted
+		work.Kind = WorkUserDeleted
 	case event == basiq.EventTypeNameConsentRevoked:
-		t.Kind = WorkConsentRevoked
+		work.Kind = WorkConsentRevoked
 	case event == basiq.EventTypeNameConsentExpired:
-		t.Kind = WorkConsentExpired
+		work.Kind = WorkConsentExpired
 	case entity == "consent", entity == "connection":
-		t.Kind = WorkConnections
+		work.Kind = WorkConnections
 	case entity == "transactions", entity == "account":
-		t.Kind = WorkSync
+		work.Kind = WorkSync
 	}
-	if t.Kind == "" || api.ID(userID).Validate() != nil {
-		t.UserID = ""
+	if work.Kind == "" || api.ID(userID).Validate() != nil {
+		work.UserID = ""
 	}
-	return t
+	return work
 }
 
 // Inbox keeps a mirror up to date with Basiq's events. [Inbox.Handler] stores deliveries, and [Inbox.Run] does the work.
@@ -81,11 +73,11 @@ func NewInbox(m *Mirror, webhookID string, report func(error)) (*Inbox, error) {
 // it asks for, in one transaction, before it responds with 204.
 func (i *Inbox) Handler(verifier *webhook.Verifier) http.Handler {
 	return verifier.Handler(func(ctx context.Context, event *webhook.Event) error {
-		return i.receive(ctx, event.DeliveryID, taskOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID))
+		return i.receive(ctx, event.DeliveryID, workOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID))
 	})
 }
 
-func (i *Inbox) receive(ctx context.Context, deliveryID string, work task) error {
+func (i *Inbox) receive(ctx context.Context, deliveryID string, work Work) error {
 	var ids []string
 	if deliveryID != "" {
 		ids = append(ids, "delivery "+deliveryID)
@@ -114,7 +106,7 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 		if data := event.Data.First(); userID == "" && data != nil && event.Entity == basiq.EventEntityUser {
 			userID = data.ID
 		}
-		if err := i.receive(ctx, "", taskOf(name, userID, event.ID)); err != nil {
+		if err := i.receive(ctx, "", workOf(name, userID, event.ID)); err != nil {
 			return err
 		}
 	}
@@ -166,13 +158,13 @@ func (i *Inbox) Run(ctx context.Context) error {
 // Work does the work that was received, once. It joins the errors. What failed remains stored and is done again later.
 func (i *Inbox) Work(ctx context.Context) error {
 	var failed []error
-	for last := (task{}); len(failed) < maxFailures; {
-		tasks, err := i.mirror.store.tasks(ctx, last)
-		if err != nil || len(tasks) == 0 {
+	for last := (Work{}); len(failed) < maxFailures; {
+		page, err := i.mirror.store.queued(ctx, last)
+		if err != nil || len(page) == 0 {
 			return errors.Join(append(failed, err)...)
 		}
-		for _, last = range tasks {
-			err := i.mirror.do(ctx, last.Work)
+		for _, last = range page {
+			err := i.mirror.do(ctx, last)
 			if err == nil {
 				err = i.mirror.store.finish(ctx, last)
 			}

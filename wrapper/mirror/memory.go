@@ -14,7 +14,7 @@ type Memory struct {
 	mu         sync.Mutex
 	users      map[string]*memoryUser
 	deliveries map[string]bool
-	queue      []task
+	queue      []Work
 }
 
 type memoryUser struct {
@@ -154,7 +154,7 @@ func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
 	erased.erased, erased.generation, erased.start = true, u.generation+1, u.start+Position(len(u.feed))
 	erased.deletions = append(u.deletions, record)
 	s.users[record.UserID] = erased
-	s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.UserID == record.UserID })
+	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t.UserID == record.UserID })
 	return record, nil
 }
 
@@ -172,7 +172,7 @@ func (s *Memory) readmit(ctx context.Context, userID string) error {
 	return ctx.Err()
 }
 
-func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work task) (bool, error) {
+func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work Work) (bool, error) {
 	defer s.lock()()
 	fresh := true
 	for _, id := range ids {
@@ -180,7 +180,7 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work ta
 		s.deliveries[id] = true
 	}
 	if fresh && work.UserID != "" {
-		i := slices.IndexFunc(s.queue, func(t task) bool { return t.UserID == work.UserID && t.Kind == work.Kind })
+		i := slices.IndexFunc(s.queue, func(t Work) bool { return t.UserID == work.UserID && t.Kind == work.Kind })
 		if i < 0 {
 			i = len(s.queue)
 			s.queue = append(s.queue, work)
@@ -190,16 +190,16 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work ta
 	return fresh, ctx.Err()
 }
 
-func (s *Memory) tasks(ctx context.Context, after task) ([]task, error) {
+func (s *Memory) queued(ctx context.Context, after Work) ([]Work, error) {
 	defer s.lock()()
-	compare := func(a, b task) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
-	next := slices.DeleteFunc(slices.Clone(s.queue), func(t task) bool { return compare(t, after) <= 0 })
+	compare := func(a, b Work) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
+	next := slices.DeleteFunc(slices.Clone(s.queue), func(t Work) bool { return compare(t, after) <= 0 })
 	slices.SortFunc(next, compare)
 	return next, ctx.Err()
 }
 
-func (s *Memory) finish(ctx context.Context, done task) error {
+func (s *Memory) finish(ctx context.Context, done Work) error {
 	defer s.lock()()
-	s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t == done })
+	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t == done })
 	return ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -122,10 +123,10 @@ type Store interface {
 	deletions(ctx context.Context, userID string) ([]Deletion, error)
 	readmit(ctx context.Context, userID string) error
 
-	receive(ctx context.Context, ids []string, at time.Time, work task) (fresh bool, err error)
-	// tasks returns the next tasks after one, by user and kind.
-	tasks(ctx context.Context, after task) ([]task, error)
-	finish(ctx context.Context, done task) error
+	receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error)
+	// queued returns the next work after some, by user and kind.
+	queued(ctx context.Context, after Work) ([]Work, error)
+	finish(ctx context.Context, done Work) error
 }
 
 // Relink is what happens to the rows of an account that the user has linked again after its connection was deleted.
@@ -280,9 +281,7 @@ func (m *Mirror) pageOfChanges(ctx context.Context, userID string, after Positio
 // user back: it fails with [ErrErased], as does every later one until [Mirror.Readmit]. Erasing again changes nothing and
 // returns the record.
 func (m *Mirror) Erase(ctx context.Context, userID string, reason Reason) (Deletion, error) {
-	switch reason {
-	case ReasonConsentRevoked, ReasonConsentExpired, ReasonUserDeleted, ReasonUserRequest:
-	default:
+	if !slices.Contains([]Reason{ReasonConsentRevoked, ReasonConsentExpired, ReasonUserDeleted, ReasonUserRequest}, reason) {
 		return Deletion{}, fmt.Errorf("%w: Erase: unknown reason", ErrInvalidInput)
 	}
 	if err := api.ID(userID).Validate(); err != nil {

@@ -69,7 +69,7 @@ func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrati
 	if db == nil || types[d] == nil {
 		return fmt.Errorf("%w: Migrate: a database and a dialect are required", ErrInvalidInput)
 	}
-	return d.inTx(ctx, db, func(tx *transaction) error {
+	return d.inTx(ctx, db, func(tx *dbTx) error {
 		if d == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails
 			tx.exec(ctx, `SELECT pg_advisory_xact_lock(6291503127)`)
 		}

@@ -55,17 +55,17 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOpt
 }
 
 // inTx runs f in a transaction.
-func (s *SQL) inTx(ctx context.Context, f func(tx *transaction) error) error {
+func (s *SQL) inTx(ctx context.Context, f func(tx *dbTx) error) error {
 	return s.dialect.inTx(ctx, s.db, f)
 }
 
-func (d Dialect) inTx(ctx context.Context, db *sql.DB, f func(tx *transaction) error) error {
+func (d Dialect) inTx(ctx context.Context, db *sql.DB, f func(tx *dbTx) error) error {
 	began, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = began.Rollback() }() // it does nothing after Commit
-	tx := &transaction{Tx: began, dialect: d}
+	tx := &dbTx{Tx: began, dialect: d}
 	if err := f(tx); err != nil {
 		return err
 	}
@@ -75,9 +75,9 @@ func (d Dialect) inTx(ctx context.Context, db *sql.DB, f func(tx *transaction) e
 	return tx.Commit()
 }
 
-// transaction is a database transaction that keeps the first error: the statements after it are not executed, and it is not
+// dbTx is a database transaction that keeps the first error: the statements after it are not executed, and it is not
 // committed.
-type transaction struct {
+type dbTx struct {
 	*sql.Tx
 
 	dialect Dialect
@@ -85,7 +85,7 @@ type transaction struct {
 }
 
 // exec executes a statement and returns the number of rows that it changed.
-func (tx *transaction) exec(ctx context.Context, statement string, args ...any) (changed int64) {
+func (tx *dbTx) exec(ctx context.Context, statement string, args ...any) (changed int64) {
 	if tx.err != nil {
 		return 0
 	}
@@ -98,7 +98,7 @@ func (tx *transaction) exec(ctx context.Context, statement string, args ...any) 
 }
 
 // row scans the only column of the row that a statement returns. The error is [sql.ErrNoRows] if there is none.
-func (tx *transaction) row(ctx context.Context, value any, statement string, args ...any) error {
+func (tx *dbTx) row(ctx context.Context, value any, statement string, args ...any) error {
 	if tx.err != nil {
 		return tx.err
 	}
@@ -121,7 +121,7 @@ func chunks(sizes []int, n int, f func(from, to int) error) error {
 }
 
 // insert inserts n rows with statements of many rows. conflict is the ON CONFLICT clause or "".
-func (tx *transaction) insert(ctx context.Context, table, columns, conflict string, n int, values func(i int) []any) {
+func (tx *dbTx) insert(ctx context.Context, table, columns, conflict string, n int, values func(i int) []any) {
 	if tx.err != nil {
 		return
 	}
@@ -160,7 +160,7 @@ func (tx *transaction) insert(ctx context.Context, table, columns, conflict stri
 }
 
 // forIDs executes a statement whose last condition is transaction_id, for many IDs.
-func (tx *transaction) forIDs(ctx context.Context, statement string, ids []string, args ...any) {
+func (tx *dbTx) forIDs(ctx context.Context, statement string, ids []string, args ...any) {
 	_ = chunks(chunkSizes, len(ids), func(from, to int) error {
 		tx.exec(ctx, statement+in(to-from), append(slices.Clip(args), anySlice(ids[from:to])...)...)
 		return tx.err

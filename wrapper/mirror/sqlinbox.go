@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work task) (fresh bool, err error) {
-	err = s.inTx(ctx, func(tx *transaction) error {
+func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error) {
+	err = s.inTx(ctx, func(tx *dbTx) error {
 		fresh = true
 		for _, id := range ids {
 			fresh = tx.exec(ctx, `INSERT INTO basiq_delivery (delivery_id, received_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, id, at.UTC().Format(instantFormat)) == 1 && fresh
@@ -16,7 +16,7 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work task
 		switch {
 		case tx.err != nil || !fresh || work.UserID == "":
 		case s.onDelivery != nil:
-			return s.onDelivery(ctx, tx.Tx, work.Work)
+			return s.onDelivery(ctx, tx.Tx, work)
 		default:
 			tx.exec(ctx, `INSERT INTO basiq_task (user_id, kind, sequence) VALUES (?, ?, 1) ON CONFLICT (user_id, kind) DO UPDATE SET sequence = basiq_task.sequence + 1`,
 				work.UserID, string(work.Kind))
@@ -26,14 +26,14 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work task
 	return fresh, err
 }
 
-func (s *SQL) tasks(ctx context.Context, after task) ([]task, error) {
-	return query(ctx, s.db, s.dialect.Bind(`SELECT user_id, kind, sequence FROM basiq_task WHERE (user_id, kind) > (?, ?) ORDER BY user_id, kind LIMIT 100`), func(t *task) []any {
+func (s *SQL) queued(ctx context.Context, after Work) ([]Work, error) {
+	return query(ctx, s.db, s.dialect.Bind(`SELECT user_id, kind, sequence FROM basiq_task WHERE (user_id, kind) > (?, ?) ORDER BY user_id, kind LIMIT 100`), func(t *Work) []any {
 		return []any{&t.UserID, &t.Kind, &t.sequence}
 	}, after.UserID, string(after.Kind))
 }
 
-func (s *SQL) finish(ctx context.Context, done task) error {
-	return s.inTx(ctx, func(tx *transaction) error {
+func (s *SQL) finish(ctx context.Context, done Work) error {
+	return s.inTx(ctx, func(tx *dbTx) error {
 		tx.exec(ctx, `DELETE FROM basiq_task WHERE user_id = ? AND kind = ? AND sequence = ?`, done.UserID, string(done.Kind), done.sequence)
 		return nil
 	})

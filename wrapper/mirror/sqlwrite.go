@@ -14,7 +14,7 @@ import (
 const insertUser = `INSERT INTO basiq_user (user_id, generation, position, feed_start, details) VALUES (?, 0, 0, 0, '') ON CONFLICT DO NOTHING`
 
 func (s *SQL) apply(ctx context.Context, userID string, generation int64, b *batch) error {
-	return s.inTx(ctx, func(tx *transaction) error {
+	return s.inTx(ctx, func(tx *dbTx) error {
 		if generation == 0 {
 			tx.exec(ctx, insertUser, userID)
 		}
@@ -48,7 +48,7 @@ const (
 		`balance, balance_minor, available, available_minor, last_updated, payload, ` + stateColumns
 )
 
-func (tx *transaction) writeAccounts(ctx context.Context, b *batch) {
+func (tx *dbTx) writeAccounts(ctx context.Context, b *batch) {
 	if b.account != nil {
 		a := b.account.item
 		balance, balanceMinor := money(a.Balance, a.Currency)
@@ -82,7 +82,7 @@ const (
 	changeColumns = `user_id, position, kind, account_id, transaction_id, day, pending_id, candidates`
 )
 
-func (tx *transaction) writeTransactions(ctx context.Context, b *batch) {
+func (tx *dbTx) writeTransactions(ctx context.Context, b *batch) {
 	// Modified rows are inserted anew: PostgreSQL takes a quarter longer to insert new rows with an ON CONFLICT clause.
 	tx.forIDs(ctx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, slices.Concat(b.removed, b.replaced), b.userID)
 	tx.insert(ctx, "basiq_transaction", transactionColumns, "", len(b.rows), func(i int) []any {
@@ -106,7 +106,7 @@ const (
 	consentColumns    = `user_id, consent_id, status, created_at, expires_at, payload`
 )
 
-func (tx *transaction) writeDetails(ctx context.Context, userID string, d *details) {
+func (tx *dbTx) writeDetails(ctx context.Context, userID string, d *details) {
 	tx.exec(ctx, `UPDATE basiq_user SET details = ? WHERE user_id = ?`, d.hash, userID)
 	tx.exec(ctx, `DELETE FROM basiq_connection WHERE user_id = ?`, userID)
 	tx.insert(ctx, "basiq_connection", connectionColumns, "", len(d.connections), func(i int) []any {
@@ -125,7 +125,7 @@ func (tx *transaction) writeDetails(ctx context.Context, userID string, d *detai
 
 func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 	at := record.Time.Format(instantFormat)
-	err := s.inTx(ctx, func(tx *transaction) error {
+	err := s.inTx(ctx, func(tx *dbTx) error {
 		// The first statement locks the user, so that the others see what a sync in flight has committed.
 		tx.exec(ctx, insertUser, record.UserID)
 		var generation int64
@@ -159,7 +159,10 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 		}
 		return all[len(all)-1], nil
 	}
-	return record, err
+	if err != nil {
+		return Deletion{}, err
+	}
+	return record, nil
 }
 
 func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) {
@@ -182,7 +185,7 @@ func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) 
 }
 
 func (s *SQL) readmit(ctx context.Context, userID string) error {
-	return s.inTx(ctx, func(tx *transaction) error {
+	return s.inTx(ctx, func(tx *dbTx) error {
 		tx.exec(ctx, `UPDATE basiq_user SET generation = generation + 1, erased_at = NULL WHERE user_id = ? AND erased_at IS NOT NULL`, userID)
 		return nil
 	})

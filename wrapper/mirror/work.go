@@ -30,6 +30,9 @@ type Work struct {
 	UserID string
 	// EventID is the event that asks for the work, "" if it is not known.
 	EventID string
+
+	// sequence rises with each event, so that work that was asked for again while it was done is not lost.
+	sequence int64
 }
 
 // do does the work of an event. It does nothing for a user who has been erased, or who does not exist: the event user.deleted leads to
