@@ -152,7 +152,7 @@ func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
 	record.ConsentIDs = slices.Sorted(maps.Keys(u.consents))
 	erased := newMemoryUser()
 	erased.erased, erased.generation, erased.start = true, u.generation+1, u.start+Position(len(u.feed))
-	erased.deletions = append(u.deletions, record)
+	erased.deletions = slices.Concat(u.deletions, []Deletion{record})
 	s.users[record.UserID] = erased
 	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t.UserID == record.UserID })
 	return record, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -105,13 +106,16 @@ func (tx *dbTx) row(ctx context.Context, value any, statement string, args ...an
 	return tx.QueryRowContext(ctx, tx.dialect.Bind(statement), args...).Scan(value)
 }
 
-// chunkSizes are the numbers of rows in a statement. There are few, so that drivers can cache the statements.
-var chunkSizes = []int{256, 64, 16, 4, 1}
+// rowsPerStatement is how many rows a statement has at most.
+var rowsPerStatement = map[Dialect]int{
+	SQLite:     16, // it parses each statement, which takes longer than executing several small ones
+	PostgreSQL: 256,
+}
 
-// chunks calls f for consecutive ranges of n. The sizes end with 1.
-func chunks(sizes []int, n int, f func(from, to int) error) error {
+// chunks calls f for consecutive ranges of n, whose sizes are powers of two, so that drivers can cache the statements.
+func chunks(most, n int, f func(from, to int) error) error {
 	for from := 0; from < n; {
-		to := from + sizes[slices.IndexFunc(sizes, func(size int) bool { return size <= n-from })]
+		to := from + min(most, 1<<(bits.Len(uint(n-from))-1))
 		if err := f(from, to); err != nil {
 			return err
 		}
@@ -125,10 +129,6 @@ func (tx *dbTx) insert(ctx context.Context, table, columns, conflict string, n i
 	if tx.err != nil {
 		return
 	}
-	sizes := chunkSizes
-	if tx.dialect == SQLite {
-		sizes = sizes[2:] // it parses each statement, which takes longer than executing several small ones
-	}
 	tuple := "(?" + strings.Repeat(",?", strings.Count(columns, ",")) + ")"
 	var (
 		args      []any
@@ -136,7 +136,7 @@ func (tx *dbTx) insert(ctx context.Context, table, columns, conflict string, n i
 		query     string
 		statement *sql.Stmt // nil for PostgreSQL, whose drivers cache statements
 	)
-	tx.err = chunks(sizes, n, func(from, to int) (err error) {
+	tx.err = chunks(rowsPerStatement[tx.dialect], n, func(from, to int) (err error) {
 		if to-from != size {
 			size = to - from
 			query = tx.dialect.Bind("INSERT INTO " + table + " (" + columns + ") VALUES " + tuple + strings.Repeat(","+tuple, size-1) + conflict)
@@ -159,9 +159,11 @@ func (tx *dbTx) insert(ctx context.Context, table, columns, conflict string, n i
 	})
 }
 
+const idsPerStatement = 256
+
 // forIDs executes a statement whose last condition is transaction_id, for many IDs.
 func (tx *dbTx) forIDs(ctx context.Context, statement string, ids []string, args ...any) {
-	_ = chunks(chunkSizes, len(ids), func(from, to int) error {
+	_ = chunks(idsPerStatement, len(ids), func(from, to int) error {
 		tx.exec(ctx, statement+in(to-from), append(slices.Clip(args), anySlice(ids[from:to])...)...)
 		return tx.err
 	})

@@ -21,7 +21,7 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work
 			tx.exec(ctx, `INSERT INTO basiq_task (user_id, kind, sequence) VALUES (?, ?, 1) ON CONFLICT (user_id, kind) DO UPDATE SET sequence = basiq_task.sequence + 1`,
 				work.UserID, string(work.Kind))
 		}
-		return nil
+		return tx.err
 	})
 	return fresh, err
 }

@@ -58,7 +58,7 @@ func (s *SQL) rows(ctx context.Context, userID, accountID, from string) (map[str
 
 func (s *SQL) find(ctx context.Context, userID string, ids []string) (map[string]*stored, error) {
 	found := map[string]*stored{}
-	return found, chunks(chunkSizes, len(ids), func(from, to int) error {
+	return found, chunks(idsPerStatement, len(ids), func(from, to int) error {
 		return s.stored(ctx, found, `transaction_id`+in(to-from), append([]any{userID}, anySlice(ids[from:to])...)...)
 	})
 }

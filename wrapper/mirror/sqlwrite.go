@@ -35,10 +35,10 @@ func (s *SQL) apply(ctx context.Context, userID string, generation int64, b *bat
 		if b.details != nil {
 			tx.writeDetails(ctx, userID, b.details)
 		}
-		if s.hook != nil && len(b.changes) > 0 && tx.err == nil {
-			return s.hook(ctx, tx.Tx, b.changes)
+		if s.hook == nil || len(b.changes) == 0 || tx.err != nil {
+			return tx.err
 		}
-		return nil
+		return s.hook(ctx, tx.Tx, b.changes)
 	})
 }
 
@@ -148,7 +148,7 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 		tx.exec(ctx, `INSERT INTO basiq_deletion (user_id, erased_at, reason, consent_ids, accounts, transactions, changes, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			record.UserID, at, string(record.Reason), strings.Join(record.ConsentIDs, " "), record.Accounts, record.Transactions, record.Changes, generation)
 		if s.hook == nil || tx.err != nil {
-			return nil
+			return tx.err
 		}
 		return s.hook(ctx, tx.Tx, []Change{{Kind: KindErased, UserID: record.UserID}})
 	})

@@ -70,6 +70,7 @@ func (s *stub) RoundTrip(r *http.Request) (*http.Response, error) {
 func (s *stub) transactions(body *bytes.Buffer, user string, r *http.Request, total int) {
 	from, _ := strconv.Atoi(r.URL.Query().Get("next"))
 	to := min(from+500, total)
+	body.Grow((to - from + 1) * transactionSize)
 	fmt.Fprintf(body, `{"type":"list","count":%d,"size":%d,"data":[`, to-from, total)
 	for i := from; i < to; i++ {
 		if i > from {
@@ -84,6 +85,9 @@ func (s *stub) transactions(body *bytes.Buffer, user string, r *http.Request, to
 	}
 	body.WriteString(`}}`)
 }
+
+// transactionSize is more than the size of a transaction.
+const transactionSize = 1280
 
 func writeTransaction(body *bytes.Buffer, user string, n int) {
 	posted := time.Date(2025, 6, 15, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 288 * time.Minute).Format(time.RFC3339)
@@ -238,6 +242,7 @@ func bare(b *testing.B, d database, db *sql.DB) {
 				args := make([]any, 0, 21*size)
 				for n := from; n < from+size; n++ {
 					var payload bytes.Buffer
+					payload.Grow(transactionSize)
 					writeTransaction(&payload, user, n)
 					posted := time.Date(2025, 6, 15, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 288 * time.Minute)
 					day := posted.Format(time.DateOnly)
