@@ -47,7 +47,7 @@ func (a Amount) Rat() (*big.Rat, bool) {
 // dollars. It does not round. The second result is false if a is not a decimal number, has more decimal places, or does not
 // fit into an int64. places must not be negative.
 func (a Amount) MinorUnits(places int) (int64, bool) {
-	if point := len(a) - 1 - places; places > 0 && point > 0 && a[point] == '.' { // the usual form, for which Rat is slow
+	if point := len(a) - 1 - places; places > 0 && places <= maxPlaces && point > 0 && a[point] == '.' { // the usual form, for which Rat is slow
 		if units, err := strconv.ParseInt(string(a[:point]+a[point+1:]), 10, 64); err == nil {
 			return units, true
 		}
