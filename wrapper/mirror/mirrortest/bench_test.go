@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,12 +151,18 @@ func BenchmarkLoad(b *testing.B) {
 func benchmarkLoad(b *testing.B, dialect mirror.Dialect) {
 	b.Helper()
 	rows := float64(*loadUsers * perUser)
+	cpu := processorTime()
+	cpuOf := func(name string) { // of this process, without the server of PostgreSQL
+		b.ReportMetric((processorTime()-cpu)/rows*1e6, name+"-cpu-µs/row")
+		cpu = processorTime()
+	}
 	bareDatabase := newDatabase(b, dialect)
 	bareDB := bareDatabase.openTuned(b)
 	bareDatabase.migrated(b, bareDB)
 	began := time.Now()
 	bareHeap := heap(func() { bare(b, bareDatabase, bareDB) })
 	bareRate := rows / time.Since(began).Seconds()
+	cpuOf("bare")
 	require.NoError(b, bareDB.Close())
 	b.ReportMetric(bareRate, "bare-rows/s")
 	b.ReportMetric(float64(bareHeap)/(1<<20), "bare-heap-MiB")
@@ -176,12 +183,21 @@ func benchmarkLoad(b *testing.B, dialect mirror.Dialect) {
 		b.ReportMetric(float64(growth)/(1<<20), name+"-heap-MiB")
 		return elapsed
 	}
+	cpu = processorTime()
 	rate := rows / phase("load")
+	cpuOf("load")
 	b.ReportMetric(rate, "rows/s")
 	b.ReportMetric(rate/bareRate, "of-bare")
 	s.day.Store(1)
 	phase("day")
 	phase("idle")
+}
+
+// processorTime returns the processor time of this process in seconds. A busy machine affects it less than other times.
+func processorTime() float64 {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
 }
 
 // openTuned opens SQLite with one connection: several would only wait for each other.
