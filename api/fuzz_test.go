@@ -54,6 +54,8 @@ func FuzzMinorUnits(f *testing.F) {
 	f.Add("92233720368547758.08", 2)
 	f.Add(".5", 0)
 	f.Add("1e9", 3)
+	f.Add("0.0000000000000000000000001", 25)
+	f.Add("1.+5", 2)
 	f.Fuzz(func(t *testing.T, text string, places int) {
 		amount := api.Amount(text)
 		if len(text) > 1000 || places > 1000 {

@@ -26,7 +26,7 @@ type Config struct {
 	// OnAskUser is called if only the end user can help, for example to correct a password. It is called again if it returns
 	// an error, and otherwise once in 24 hours for the same need. By default the need is logged without the user.
 	OnAskUser func(ctx context.Context, ask Ask) error
-	// InTx is called in every database transaction that changes transactions; see [mirror.WithChangeHook].
+	// InTx is called in every database transaction that changes transactions; see [mirror.InTx].
 	InTx func(ctx context.Context, tx *sql.Tx, changes []mirror.Change) error
 	// Mirror are further options of the mirror.
 	Mirror []mirror.Option
@@ -109,7 +109,7 @@ func (f *Fleet) init(ctx context.Context) error {
 		return err
 	}
 	f.db = f.config.Database
-	store, err := mirror.OpenSQL(ctx, f.db.DB, f.db.Dialect, mirror.WithChangeHook(f.inMirrorTx), mirror.WithDeliveryHook(f.onDelivery))
+	store, err := mirror.OpenSQL(ctx, f.db.DB, f.db.Dialect, mirror.InTx(f.inMirrorTx), mirror.OnDelivery(f.onDelivery))
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ type syncWorker struct {
 // Work syncs a user. It stores when the next sync is useful in the commit that completes the job.
 func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	f, userID := w.fleet, job.Args.UserID
-	result, err := f.mirror.Sync(ctx, userID, mirror.WithConnections())
+	result, err := f.mirror.Sync(ctx, userID, mirror.ReadConnections())
 	if errors.Is(err, mirror.ErrErased) || errors.Is(err, basiq.ErrNotFound) {
 		if err := f.removeUser(ctx, f.db.DB, userID); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -11,13 +12,17 @@ import (
 type state struct {
 	generation int64
 	erased     bool
+	start      Position // of the feed, after the positions of erased feeds
 	accounts   map[string]accountState
 	// details is the hash of the connections and consents.
 	details string
 }
 
+func newState() *state { return &state{accounts: map[string]accountState{}} }
+
 // accountState is the state of an account's copy. Times are in instantFormat, "" if there is none.
 type accountState struct {
+	id           string
 	version      string // lastUpdated as Basiq sent it
 	hash         string
 	connectionID string
@@ -38,9 +43,10 @@ type batch struct {
 	state   accountState
 	day     string
 	// states are the new states of other accounts. dropAccount is the account to delete.
-	states                map[string]accountState
+	states                []accountState
 	dropAccount           string
-	upserts               []*row
+	rows                  []*row   // transactions to store
+	replaced              []string // those of them that are stored already
 	removed, mark, unmark []string // transactions to delete, and to mark as missing or not
 	at                    string   // the time of the marks
 	changes               []Change
@@ -49,13 +55,20 @@ type batch struct {
 
 // details are the connections and consents of a user.
 type details struct {
-	connections, consents []detail
-	hash                  string
+	connections []*listed[basiq.Connection]
+	consents    []*listed[basiq.Consent]
+	hash        string
 }
 
-// detail is a connection or consent. Times are in instantFormat. A missing time is "".
-type detail struct {
-	id, institutionID, status, method, created, lastUsed, expires, payload string
+// applyTo updates the states of accounts.
+func (b *batch) applyTo(accounts map[string]accountState) {
+	if b.account != nil {
+		accounts[b.state.id] = b.state
+	}
+	for _, a := range b.states {
+		accounts[a.id] = a
+	}
+	delete(accounts, b.dropAccount)
 }
 
 // snapshot is what was read of an account.
@@ -77,18 +90,19 @@ func (m *Mirror) batch(userID string, s *snapshot, allowMass bool) (b *batch, wi
 	b = &batch{userID: userID, account: s.listed, state: s.was, at: s.began.UTC().Format(instantFormat)}
 	removed, withheld, err := m.removals(s, b, allowMass)
 	b.fill(s, removed)
-	b.day = string(bankDay(s.listed.account.LastUpdated, m.zone(s.listed.account.Institution.ID)))
-	version := string(s.listed.account.LastUpdated)
+	b.day = string(bankDay(s.listed.item.LastUpdated, m.zone(s.listed.item.Institution.ID)))
+	version := string(s.listed.item.LastUpdated)
 	same := s.was.version == version
 	if !same {
 		b.state.seenFrom = b.at
 	}
-	b.state.version, b.state.hash, b.state.missingFrom = version, s.listed.hash, ""
-	b.state.connectionID, b.state.frozen = s.listed.account.Connection.ID, false
+	b.state.id, b.state.version, b.state.hash, b.state.missingFrom = s.listed.item.ID, version, s.listed.hash, ""
+	b.state.connectionID, b.state.frozen = text(s.listed.item.Connection.ID), false
 	if s.newest != "" {
 		b.state.newest = s.newest
 	}
-	imported := m.imported(s.listed, b.state.seenFrom, s.began)
+	// Basiq sets lastUpdated before it imports the transactions.
+	imported := age(cmp.Or(instant(s.listed.item.LastUpdated), b.state.seenFrom), s.began) >= m.settle
 	doubt := false
 	for _, old := range s.old {
 		doubt = doubt || !old.seen && old.missingFrom != ""
@@ -104,16 +118,6 @@ func (m *Mirror) batch(userID string, s *snapshot, allowMass bool) (b *batch, wi
 	return b, withheld, err
 }
 
-// imported reports whether the transactions of an account's version are complete in a read that began at this time: Basiq
-// sets lastUpdated before it imports the transactions.
-func (m *Mirror) imported(a *listedAccount, seenFrom string, began time.Time) bool {
-	updated, ok := a.account.LastUpdated.Time()
-	if !ok {
-		updated, _ = time.Parse(instantFormat, seenFrom)
-	}
-	return began.Sub(updated) >= m.settle
-}
-
 // removals returns the rows to remove, and marks the others that were not read. A pending transaction is removed at once.
 // A posted one is removed by the second full read without it, and so is everything if Basiq lists nothing. The limit of a mass
 // removal applies to all posted transactions that a read lacks, also if earlier reads had them: otherwise an empty read of the
@@ -124,9 +128,9 @@ func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool) (removed []*sto
 	for _, old := range s.old {
 		if !old.pending() {
 			posted++
-			if !old.seen {
-				missing++
-			}
+		}
+		if !old.pending() && !old.seen {
+			missing++
 		}
 		switch {
 		case old.seen && old.missingFrom != "":
@@ -138,7 +142,7 @@ func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool) (removed []*sto
 		case old.missingFrom == "":
 			old.missingFrom = b.at
 			b.mark = append(b.mark, old.id)
-		case s.from == "" && m.confirmed(old.missingFrom, s.began):
+		case s.from == "" && age(old.missingFrom, s.began) >= m.settle:
 			if old.pending() {
 				removed = append(removed, old)
 			} else {
@@ -155,12 +159,6 @@ func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool) (removed []*sto
 	return append(removed, confirmed...), 0, nil
 }
 
-// confirmed reports whether what was missing at a time is certainly missing in a read that began now.
-func (m *Mirror) confirmed(missingFrom string, began time.Time) bool {
-	from, err := time.Parse(instantFormat, missingFrom)
-	return err == nil && began.Sub(from) >= m.settle
-}
-
 // fill sets the rows and the changes.
 func (b *batch) fill(s *snapshot, removed []*stored) {
 	var added []*row
@@ -171,34 +169,39 @@ func (b *batch) fill(s *snapshot, removed []*stored) {
 	}
 	unsure := link(removed, added)
 	settled := map[string]bool{}
+	b.changes = make([]Change, 0, len(s.rows)+len(removed))
 	for _, r := range s.rows {
 		c := Change{Kind: KindAdded, UserID: b.userID, AccountID: r.accountID, TransactionID: r.id, Transaction: r.transaction, Day: basiq.Date(r.day), PendingID: r.pendingID, Candidates: unsure[r]}
-		switch {
-		case s.old[r.id] != nil:
+		switch old := s.old[r.id]; {
+		case old != nil:
 			c.Kind = KindModified
+			b.replaced = append(b.replaced, r.id)
+			r.pendingID = old.pendingID
 		case r.pendingID != "":
 			c.Kind = KindSettled
 			settled[r.pendingID] = true
 		}
 		b.changes = append(b.changes, c)
 	}
-	b.upserts = s.rows
+	b.rows = s.rows
 	for _, old := range removed {
-		b.removed = append(b.removed, old.id)
-		if !settled[old.id] {
-			b.changes = append(b.changes, removal(b.userID, old))
+		if settled[old.id] {
+			b.removed = append(b.removed, old.id)
+		} else {
+			b.remove(old)
 		}
 	}
+}
+
+// remove adds the removal of a row.
+func (b *batch) remove(old *stored) {
+	b.removed = append(b.removed, old.id)
+	b.changes = append(b.changes, Change{Kind: KindRemoved, UserID: b.userID, AccountID: old.accountID, TransactionID: old.id, Day: basiq.Date(old.day)})
 }
 
 // removeAll adds the removal of rows.
 func (b *batch) removeAll(rows map[string]*stored) {
 	for _, old := range rows {
-		b.removed = append(b.removed, old.id)
-		b.changes = append(b.changes, removal(b.userID, old))
+		b.remove(old)
 	}
-}
-
-func removal(userID string, old *stored) Change {
-	return Change{Kind: KindRemoved, UserID: userID, AccountID: old.accountID, TransactionID: old.id, Day: basiq.Date(old.day)}
 }

@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -11,11 +13,8 @@ import (
 // bankZones returns the time zones of Australian and New Zealand banks.
 func bankZones() (func(institutionID string) *time.Location, error) {
 	sydney, err := time.LoadLocation("Australia/Sydney")
-	if err != nil {
-		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
-	}
-	auckland, err := time.LoadLocation("Pacific/Auckland")
-	if err != nil {
+	auckland, err2 := time.LoadLocation("Pacific/Auckland")
+	if err = errors.Join(err, err2); err != nil {
 		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
 	}
 	return func(institutionID string) *time.Location {
@@ -29,10 +28,10 @@ func bankZones() (func(institutionID string) *time.Location, error) {
 // bankDay returns the calendar day of a time at the bank, or "". Open banking sends midnight of the bank's time zone in
 // UTC. Web connections send midnight UTC for the bank's day, which is the same day in Australia and New Zealand.
 func bankDay(t api.Time, zone *time.Location) api.Date {
-	if instant(t) == "" {
+	at, ok := timeOf(t)
+	if !ok {
 		return ""
 	}
-	at, _ := t.Time()
 	if hour, minute, second := at.UTC().Clock(); hour+minute+second == 0 || zone == nil {
 		return api.DateOf(at.UTC())
 	}
@@ -42,11 +41,26 @@ func bankDay(t api.Time, zone *time.Location) api.Date {
 // instantFormat has a fixed width, so that its texts sort by time.
 const instantFormat = "2006-01-02T15:04:05Z"
 
+// age returns how long before now a time in instantFormat was. The age of "" is infinite.
+func age(at string, now time.Time) time.Duration {
+	t, err := time.Parse(instantFormat, at)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return now.Sub(t)
+}
+
 // instant returns a time in instantFormat, or "".
 func instant(t api.Time) string {
-	at, ok := t.Time()
-	if !ok || at.Year() < 1000 || at.Year() > 9999 {
+	at, ok := timeOf(t)
+	if !ok {
 		return ""
 	}
 	return at.UTC().Format(instantFormat)
+}
+
+// timeOf returns a time that databases accept.
+func timeOf(t api.Time) (time.Time, bool) {
+	at, ok := t.Time()
+	return at, ok && at.Year() >= 1000 && at.Year() <= 9999
 }

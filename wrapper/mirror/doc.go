@@ -22,7 +22,7 @@
 //  2. Feed: the positions of a user's changes rise by one. Replaying the changes from 0 gives the mirror.
 //  3. No removal on doubt: a posted transaction is removed only if two reads, at least [WithImportTime] apart, lack it, and the
 //     second read all transactions of the account. An empty list removes nothing, also no pending transaction, unless such a
-//     second read is empty too. More than 10 % of an account's posted transactions are removed only with [WithMassRemoval].
+//     second read is empty too. More than 10 % of an account's posted transactions are removed only with [AllowMassRemoval].
 //     An account is removed if it is not listed and Basiq reports that it does not exist: at once if its connection does
 //     not exist either, otherwise when a later sync finds the same.
 //  4. Idempotent: a sync that finds nothing new writes nothing and sends one request.

@@ -1,11 +1,11 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -16,9 +16,9 @@ import (
 const (
 	// deliveryMemory is how long deliveries are remembered. Basiq lists events for 7 days and retries for 28 hours.
 	deliveryMemory = 30 * 24 * time.Hour
-	// maxFailures is how many tasks may fail before an Inbox pauses.
+	// maxFailures is how much work may fail before an Inbox pauses. It finishes the work of a page first.
 	maxFailures = 100
-	// workInterval is how often an Inbox looks for tasks that another process received, or that failed.
+	// workInterval is how often an Inbox looks for work that another process received, or that failed.
 	workInterval = time.Minute
 	// checkInterval is how often an Inbox reads the events and checks the endpoint.
 	checkInterval = 24 * time.Hour
@@ -27,35 +27,25 @@ const (
 // ErrEndpointDisabled is returned by [Inbox.Check] if Basiq does not deliver to the webhook.
 var ErrEndpointDisabled = errors.New("webhook is missing or not active")
 
-// task is work for a user that an event asked for. It is stored in the transaction that stores the delivery.
-type task struct {
-	Work
-
-	// sequence rises with each event, so that a task that came again during the work is not lost.
-	sequence int64
-}
-
-// taskOf returns the task for an event. Its UserID is "" if the event asks for nothing.
-func taskOf(event basiq.EventTypeName, userID, eventID string) task {
-	t := task{Work: Work{Kind: WorkSync, UserID: userID, EventID: eventID}}
-	switch event {
-	case basiq.EventTypeNameUserDeleted:
-		t.Kind = WorkUserDeleted
-	case basiq.EventTypeNameConsentRevoked:
-		t.Kind = WorkConsentRevoked
-	case basiq.EventTypeNameConsentExpired:
-		t.Kind = WorkConsentExpired
-	case basiq.EventTypeNameTransactionsUpdated, basiq.EventTypeNameAccountUpdated:
-	case basiq.EventTypeNameConsentCreated, basiq.EventTypeNameConsentUpdated, basiq.EventTypeNameConnectionCreated, basiq.EventTypeNameConnectionUpdated,
-		basiq.EventTypeNameConnectionDeleted, basiq.EventTypeNameConnectionActivated, basiq.EventTypeNameConnectionInvalidated:
-		t.Kind = WorkConnections
-	default:
-		t.UserID = ""
+// workOf returns the work for an event. Its UserID is "" if the event asks for nothing.
+func workOf(event basiq.EventTypeName, userID, eventID string) Work {
+	work := Work{UserID: userID, EventID: eventID}
+	switch entity, _, _ := strings.Cut(string(event), "."); {
+	case event == basiq.EventTypeNameUserDeleted:
+		work.Kind = WorkUserDeleted
+	case event == basiq.EventTypeNameConsentRevoked:
+		work.Kind = WorkConsentRevoked
+	case event == basiq.EventTypeNameConsentExpired:
+		work.Kind = WorkConsentExpired
+	case entity == "consent", entity == "connection":
+		work.Kind = WorkConnections
+	case entity == "transactions", entity == "account":
+		work.Kind = WorkSync
 	}
-	if api.ID(t.UserID).Validate() != nil {
-		t.UserID = ""
+	if work.Kind == "" || api.ID(userID).Validate() != nil {
+		work.UserID = ""
 	}
-	return t
+	return work
 }
 
 // Inbox keeps a mirror up to date with Basiq's events. [Inbox.Handler] stores deliveries, and [Inbox.Run] does the work.
@@ -68,26 +58,17 @@ type Inbox struct {
 }
 
 // An InboxOption configures an [Inbox]. If an option is given more than once, the last one takes effect.
-type InboxOption func(*Inbox) error
+type InboxOption func(*Inbox)
 
 // WithWebhookID sets the webhook that [Inbox.Check] looks for. The default is "": no webhook is checked.
 func WithWebhookID(webhookID string) InboxOption {
-	return func(i *Inbox) error {
-		i.webhookID = webhookID
-		return nil
-	}
+	return func(i *Inbox) { i.webhookID = webhookID }
 }
 
 // WithErrorReport sets the function that is called with each error of [Inbox.Run], which continues after it. By default
 // these errors are ignored. Their work stays stored and is done again later.
 func WithErrorReport(report func(error)) InboxOption {
-	return func(i *Inbox) error {
-		i.report = report
-		if report == nil {
-			return invalidInput("WithErrorReport", "must not be nil")
-		}
-		return nil
-	}
+	return func(i *Inbox) { i.report = report }
 }
 
 // NewInbox returns an Inbox that stores the work for a mirror in the mirror's store. It sends nothing.
@@ -96,13 +77,11 @@ func NewInbox(m *Mirror, options ...InboxOption) (*Inbox, error) {
 		return nil, invalidInput("NewInbox", "a mirror is required")
 	}
 	i := &Inbox{mirror: m, report: func(error) {}, wake: make(chan struct{}, 1)}
-	for _, option := range options {
-		if option == nil {
-			return nil, invalidInput("NewInbox", "nil option")
-		}
-		if err := option(i); err != nil {
-			return nil, err
-		}
+	if err := configure("NewInbox", i, options); err != nil {
+		return nil, err
+	}
+	if i.report == nil {
+		return nil, invalidInput("WithErrorReport", "must not be nil")
 	}
 	return i, nil
 }
@@ -111,11 +90,11 @@ func NewInbox(m *Mirror, options ...InboxOption) (*Inbox, error) {
 // it asks for, in one transaction, before it responds with 204.
 func (i *Inbox) Handler(verifier *webhook.Verifier) http.Handler {
 	return verifier.Handler(func(ctx context.Context, event *webhook.Event) error {
-		return i.receive(ctx, event.DeliveryID, taskOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID))
+		return i.receive(ctx, event.DeliveryID, workOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID))
 	})
 }
 
-func (i *Inbox) receive(ctx context.Context, deliveryID string, work task) error {
+func (i *Inbox) receive(ctx context.Context, deliveryID string, work Work) error {
 	var ids []string
 	if deliveryID != "" {
 		ids = append(ids, "delivery "+deliveryID)
@@ -144,7 +123,7 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 		if data := event.Data.First(); userID == "" && data != nil && event.Entity == basiq.EventEntityUser {
 			userID = data.ID
 		}
-		if err := i.receive(ctx, "", taskOf(name, userID, event.ID)); err != nil {
+		if err := i.receive(ctx, "", workOf(name, userID, event.ID)); err != nil {
 			return err
 		}
 	}
@@ -172,85 +151,44 @@ func (i *Inbox) Check(ctx context.Context) error {
 // Run reads the events, checks the webhook, and does the work that was received, until the context ends. It repeats the
 // first two every day. Several processes can run it. It returns the context's error.
 func (i *Inbox) Run(ctx context.Context) error {
-	work, check := time.NewTicker(workInterval), time.NewTicker(checkInterval)
-	defer work.Stop()
-	defer check.Stop()
-	i.check(ctx)
+	var checked time.Time
 	for {
-		if err := i.Work(ctx); err != nil && ctx.Err() == nil {
-			i.report(err)
+		steps := []func(context.Context) error{i.Work}
+		if time.Since(checked) >= checkInterval {
+			checked = time.Now()
+			steps = []func(context.Context) error{i.CatchUp, i.Check, i.Work}
+		}
+		for _, step := range steps {
+			if err := step(ctx); err != nil && ctx.Err() == nil {
+				i.report(err)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-i.wake:
-		case <-work.C:
-		case <-check.C:
-			i.check(ctx)
-		}
-	}
-}
-
-func (i *Inbox) check(ctx context.Context) {
-	for _, f := range []func(context.Context) error{i.CatchUp, i.Check} {
-		if err := f(ctx); err != nil && ctx.Err() == nil {
-			i.report(err)
+		case <-time.After(workInterval):
 		}
 	}
 }
 
 // Work does the work that was received, once. It joins the errors. What failed remains stored and is done again later.
 func (i *Inbox) Work(ctx context.Context) error {
-	var failed error
-	var last task
-	for failures := 0; ; {
-		tasks, err := i.mirror.store.tasks(ctx, last)
-		if err != nil || len(tasks) == 0 {
-			return errors.Join(failed, err)
+	var failed []error
+	for last := (Work{}); len(failed) < maxFailures; {
+		page, err := i.mirror.store.queued(ctx, last)
+		if err != nil || len(page) == 0 {
+			return errors.Join(append(failed, err)...)
 		}
-		for _, last = range tasks {
-			err := i.mirror.do(ctx, last.Work)
+		for _, last = range page {
+			err := i.mirror.do(ctx, last)
 			if err == nil {
 				err = i.mirror.store.finish(ctx, last)
 			}
-			if failed = errors.Join(failed, err); err != nil {
-				failures++
-			}
-			if failures == maxFailures {
-				return failed
-			}
-		}
-	}
-}
-
-// ended returns nil for a user who has been erased, or who does not exist: the event user.deleted leads to the erasure.
-func ended(err error) error {
-	if errors.Is(err, ErrErased) || errors.Is(err, basiq.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// hasConsent reports whether the user has an active consent. An update of a consent revokes the old one. A list without
-// any consent is read twice.
-func (m *Mirror) hasConsent(ctx context.Context, userID string) (bool, error) {
-	for range 2 {
-		empty := true
-		for c, err := range m.client.Consents.List(ctx, userID) {
-			if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
-				return false, nil
-			}
 			if err != nil {
-				return false, err
+				failed = append(failed, err)
 			}
-			if cmp.Or(c.Status, basiq.ConsentStatusActive) == basiq.ConsentStatusActive {
-				return true, nil
-			}
-			empty = false
-		}
-		if !empty {
-			break
 		}
 	}
-	return false, nil
+	return errors.Join(failed...)
 }

@@ -159,7 +159,7 @@ func TestMirror_Sync_MassRemoval(t *testing.T) {
 			assert.Zero(t, result.Removed)
 		}
 		assert.Len(t, f.store.Transactions(f.user), before)
-		assert.Positive(t, f.sync(mirror.WithMassRemoval()).Removed)
+		assert.Positive(t, f.sync(mirror.AllowMassRemoval()).Removed)
 		assert.True(t, f.sync().Idle)
 	})
 }

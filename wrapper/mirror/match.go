@@ -35,18 +35,8 @@ func link(removed []*stored, added []*row) map[*row][]string {
 	}
 	unsure := map[*row][]string{}
 	for r, matches := range candidates {
-		same := sameDescription(matches, func(s *stored) string { return s.description }, r.description)
-		var certain *stored
-		switch {
-		case len(same) == 1:
-			rivals := sameDescription(claims[same[0]], func(r *row) string { return r.description }, same[0].description)
-			if len(rivals) == 1 && !reimported[same[0]] {
-				certain = same[0]
-			}
-		case len(matches) == 1 && len(claims[matches[0]]) == 1 && !reimported[matches[0]]:
-			certain = matches[0]
-		}
-		if certain != nil && certain.date() != "" {
+		certain := cmp.Or(mutual(r, matches, claims, sameDescription), mutual(r, matches, claims, func(_, _ *stored) bool { return true }))
+		if certain != nil && certain.date() != "" && !reimported[certain] {
 			r.pendingID = certain.id
 			continue
 		}
@@ -56,6 +46,23 @@ func link(removed []*stored, added []*row) map[*row][]string {
 		slices.Sort(unsure[r])
 	}
 	return unsure
+}
+
+// mutual returns the match of r if it is the only one that meets a condition, and r the only one of its claims that does.
+func mutual(r *row, matches []*stored, claims map[*stored][]*row, condition func(old, r *stored) bool) *stored {
+	matches = slices.DeleteFunc(slices.Clone(matches), func(old *stored) bool { return !condition(old, &r.stored) })
+	if len(matches) != 1 {
+		return nil
+	}
+	rivals := slices.DeleteFunc(slices.Clone(claims[matches[0]]), func(rival *row) bool { return !condition(matches[0], &rival.stored) })
+	if len(rivals) != 1 {
+		return nil
+	}
+	return matches[0]
+}
+
+func sameDescription(old, r *stored) bool {
+	return normalize(old.description) == normalize(r.description)
 }
 
 // date returns the day of a pending transaction, or "".
@@ -71,10 +78,6 @@ func near(old *stored, r *row) bool {
 	to, err := time.Parse(time.DateOnly, r.day)
 	// A time zone may put the posting on the day before.
 	return err == nil && !to.Before(from.AddDate(0, 0, -1)) && !to.After(from.AddDate(0, 0, postingDays))
-}
-
-func sameDescription[T any](all []T, description func(T) string, want string) []T {
-	return slices.DeleteFunc(slices.Clone(all), func(t T) bool { return normalize(description(t)) != normalize(want) })
 }
 
 // normalize returns a description without what banks change when a transaction posts: case, spaces, punctuation, and a

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/basiq-go/basiq-go/api"
-	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
 // Memory is a [Store] in memory, for tests. The zero Memory is empty.
@@ -17,7 +14,7 @@ type Memory struct {
 	mu         sync.Mutex
 	users      map[string]*memoryUser
 	deliveries map[string]bool
-	queue      []task
+	queue      []Work
 }
 
 type memoryUser struct {
@@ -25,15 +22,34 @@ type memoryUser struct {
 
 	rows      map[string]*row
 	feed      []Change
-	start     Position
 	consents  map[string]bool // their IDs
 	deletions []Deletion
 }
 
+// lock locks the store and returns the function that unlocks it.
+func (s *Memory) lock() (unlock func()) {
+	s.mu.Lock()
+	if s.users == nil {
+		s.users, s.deliveries = map[string]*memoryUser{}, map[string]bool{}
+	}
+	return s.mu.Unlock
+}
+
+func newMemoryUser() *memoryUser {
+	return &memoryUser{state: *newState(), rows: map[string]*row{}, consents: map[string]bool{}}
+}
+
+// user returns a user of a locked store.
+func (s *Memory) user(userID string) *memoryUser {
+	if s.users[userID] == nil {
+		s.users[userID] = newMemoryUser()
+	}
+	return s.users[userID]
+}
+
 // Transactions returns the payloads of the user's transactions by their IDs.
 func (s *Memory) Transactions(userID string) map[string][]byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	payloads := map[string][]byte{}
 	for id, r := range s.user(userID).rows {
 		payloads[id] = []byte(r.payload)
@@ -41,170 +57,130 @@ func (s *Memory) Transactions(userID string) map[string][]byte {
 	return payloads
 }
 
-// user returns a user, which is empty if it is not stored.
-func (s *Memory) user(userID string) *memoryUser {
-	if u := s.users[userID]; u != nil {
-		return u
-	}
-	return &memoryUser{state: state{accounts: map[string]accountState{}}, rows: map[string]*row{}, consents: map[string]bool{}}
-}
-
-// update calls f with a user and stores the user, unless f fails.
-func (s *Memory) update(ctx context.Context, userID string, f func(u *memoryUser) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.user(userID)
-	if err := f(u); err != nil {
-		return err
-	}
-	if s.users == nil {
-		s.users = map[string]*memoryUser{}
-	}
-	s.users[userID] = u
-	return nil
-}
-
 func (s *Memory) load(ctx context.Context, userID string) (*state, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	st := s.user(userID).state
 	st.accounts = maps.Clone(st.accounts)
 	return &st, ctx.Err()
 }
 
-func (s *Memory) selectRows(ctx context.Context, userID string, condition func(*stored) bool) (map[string]*stored, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Memory) selectRows(userID string, condition func(*stored) bool) map[string]*stored {
+	defer s.lock()()
 	found := map[string]*stored{}
 	for id, r := range s.user(userID).rows {
 		if t := r.stored; condition(&t) {
 			found[id] = &t
 		}
 	}
-	return found, ctx.Err()
+	return found
 }
 
 func (s *Memory) rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error) {
-	return s.selectRows(ctx, userID, func(r *stored) bool {
+	return s.selectRows(userID, func(r *stored) bool {
 		return r.accountID == accountID && (from == "" || r.pending() || r.postedAt == "" || r.postedAt >= from)
-	})
+	}), ctx.Err()
 }
 
-func (s *Memory) find(ctx context.Context, userID string, ids []string) ([]*stored, error) {
-	found, err := s.selectRows(ctx, userID, func(r *stored) bool { return slices.Contains(ids, r.id) })
-	return slices.Collect(maps.Values(found)), err
+func (s *Memory) find(ctx context.Context, userID string, ids []string) (map[string]*stored, error) {
+	return s.selectRows(userID, func(r *stored) bool { return slices.Contains(ids, r.id) }), ctx.Err()
 }
 
 func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *batch) error {
-	return s.update(ctx, userID, func(u *memoryUser) error {
-		if u.generation != generation || u.erased {
-			return ErrConflict
+	defer s.lock()()
+	u := s.user(userID)
+	if u.generation != generation || u.erased {
+		return ErrConflict
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	u.generation++
+	for i := range b.changes {
+		b.changes[i].Position = u.start + Position(len(u.feed)) + 1
+		u.feed = append(u.feed, b.changes[i])
+	}
+	b.applyTo(u.accounts)
+	for _, id := range b.removed {
+		delete(u.rows, id)
+	}
+	for _, r := range b.rows {
+		u.rows[r.id] = r
+	}
+	for _, id := range b.mark {
+		u.rows[id].missingFrom = b.at
+	}
+	for _, id := range b.unmark {
+		u.rows[id].missingFrom = ""
+	}
+	if b.details != nil {
+		u.details = b.details.hash
+		for _, c := range b.details.consents {
+			u.consents[c.item.ID] = true
 		}
-		u.generation++
-		for i := range b.changes {
-			b.changes[i].Position = u.start + Position(len(u.feed)) + 1
-			u.feed = append(u.feed, b.changes[i])
-		}
-		if b.account != nil {
-			u.accounts[b.account.account.ID] = b.state
-		}
-		maps.Copy(u.accounts, b.states)
-		delete(u.accounts, b.dropAccount)
-		for _, id := range b.removed {
-			delete(u.rows, id)
-		}
-		for _, r := range b.upserts {
-			if old := u.rows[r.id]; old != nil {
-				r.pendingID = old.pendingID
-			}
-			u.rows[r.id] = r
-		}
-		for _, id := range b.mark {
-			u.rows[id].missingFrom = b.at
-		}
-		for _, id := range b.unmark {
-			u.rows[id].missingFrom = ""
-		}
-		if b.details != nil {
-			u.details = b.details.hash
-			for _, c := range b.details.consents {
-				u.consents[c.id] = true
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
-func (s *Memory) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Memory) changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
+	defer s.lock()()
 	u := s.user(userID)
-	if u.erased || after > 0 && after <= u.start {
-		return nil, ErrErased
-	}
-	first := min(len(u.feed), int(max(0, after-u.start)))
-	page := slices.Clone(u.feed[first:min(len(u.feed), first+limit)])
-	for i := range page {
-		c := &page[i]
-		c.Transaction = nil
-		if r := u.rows[c.TransactionID]; r != nil && c.Kind != KindRemoved {
-			c.Transaction = new(basiq.Transaction)
-			_ = api.Unmarshal([]byte(r.payload), c.Transaction) // it has been decoded before
+	var page []entry
+	for _, c := range u.feed[min(len(u.feed), max(0, int(after-u.start))):] {
+		if len(page) == limit {
+			break
 		}
+		e := entry{Change: c}
+		e.Transaction = nil
+		if r := u.rows[c.TransactionID]; r != nil {
+			e.payload = r.payload
+		}
+		page = append(page, e)
 	}
 	return page, ctx.Err()
 }
 
 func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
-	err := s.update(ctx, record.UserID, func(u *memoryUser) error {
-		if u.erased {
-			record = u.deletions[len(u.deletions)-1]
-			return nil
-		}
-		record.Accounts, record.Transactions, record.Changes = len(u.accounts), len(u.rows), len(u.feed)
-		record.ConsentIDs = slices.Sorted(maps.Keys(u.consents))
-		fresh := s.user("")
-		fresh.generation, fresh.erased = u.generation+1, true
-		fresh.start, fresh.deletions = u.start+Position(len(u.feed)), slices.Concat(u.deletions, []Deletion{record})
-		*u = *fresh
-		s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t.UserID == record.UserID })
-		return nil
-	})
-	return record, err
+	defer s.lock()()
+	u := s.user(record.UserID)
+	if err := ctx.Err(); err != nil {
+		return Deletion{}, err
+	}
+	if u.erased {
+		return u.deletions[len(u.deletions)-1], nil
+	}
+	record.Accounts, record.Transactions, record.Changes = len(u.accounts), len(u.rows), len(u.feed)
+	record.ConsentIDs = slices.Sorted(maps.Keys(u.consents))
+	erased := newMemoryUser()
+	erased.erased, erased.generation, erased.start = true, u.generation+1, u.start+Position(len(u.feed))
+	erased.deletions = slices.Concat(u.deletions, []Deletion{record})
+	s.users[record.UserID] = erased
+	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t.UserID == record.UserID })
+	return record, nil
 }
 
 func (s *Memory) deletions(ctx context.Context, userID string) ([]Deletion, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	return slices.Clone(s.user(userID).deletions), ctx.Err()
 }
 
 func (s *Memory) readmit(ctx context.Context, userID string) error {
-	return s.update(ctx, userID, func(u *memoryUser) error {
-		if u.erased {
-			u.erased = false
-			u.generation++
-		}
-		return nil
-	})
+	defer s.lock()()
+	if u := s.user(userID); u.erased {
+		u.erased = false
+		u.generation++
+	}
+	return ctx.Err()
 }
 
-func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work task) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work Work) (bool, error) {
+	defer s.lock()()
 	fresh := true
 	for _, id := range ids {
 		fresh = fresh && !s.deliveries[id]
-		if s.deliveries == nil {
-			s.deliveries = map[string]bool{}
-		}
 		s.deliveries[id] = true
 	}
 	if fresh && work.UserID != "" {
-		i := slices.IndexFunc(s.queue, func(t task) bool { return t.UserID == work.UserID && t.Kind == work.Kind })
+		i := slices.IndexFunc(s.queue, func(t Work) bool { return t.UserID == work.UserID && t.Kind == work.Kind })
 		if i < 0 {
 			i = len(s.queue)
 			s.queue = append(s.queue, work)
@@ -214,18 +190,16 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work ta
 	return fresh, ctx.Err()
 }
 
-func (s *Memory) tasks(ctx context.Context, after task) ([]task, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	compare := func(a, b task) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
-	next := slices.DeleteFunc(slices.Clone(s.queue), func(t task) bool { return compare(t, after) <= 0 })
+func (s *Memory) queued(ctx context.Context, after Work) ([]Work, error) {
+	defer s.lock()()
+	compare := func(a, b Work) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
+	next := slices.DeleteFunc(slices.Clone(s.queue), func(t Work) bool { return compare(t, after) <= 0 })
 	slices.SortFunc(next, compare)
 	return next, ctx.Err()
 }
 
-func (s *Memory) finish(ctx context.Context, done task) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue = slices.DeleteFunc(s.queue, func(t task) bool { return t == done })
+func (s *Memory) finish(ctx context.Context, done Work) error {
+	defer s.lock()()
+	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t == done })
 	return ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/basiq-go/basiq-go/api"
@@ -16,7 +17,7 @@ var (
 	// not change have been written. Sync again when the user's jobs have ended.
 	ErrUnstable = errors.New("accounts kept changing while they were read; sync again when the user's jobs have ended")
 	// ErrMassRemoval is returned by [Mirror.Sync] if more than 10 % of an account's posted transactions are missing at
-	// Basiq. They are kept. If the removal is right, for example after a purge, sync with [WithMassRemoval].
+	// Basiq. They are kept. If the removal is right, for example after a purge, sync with [AllowMassRemoval].
 	ErrMassRemoval = errors.New("more than 10 % of the posted transactions of an account are missing at Basiq")
 	// ErrErased is returned for a user who has been erased, and by [Mirror.Changes] for a position before the erasure.
 	ErrErased = errors.New("user has been erased")
@@ -41,7 +42,7 @@ const (
 	// KindSettled is a new posted transaction that certainly was the pending one with the ID PendingID, which has been
 	// removed.
 	KindSettled Kind = "settled"
-	// KindErased occurs only in [WithChangeHook]: all rows of the user are deleted in this transaction.
+	// KindErased occurs only in [InTx]: all rows of the user are deleted in this transaction.
 	KindErased Kind = "erased"
 )
 
@@ -61,6 +62,13 @@ type Change struct {
 	Candidates []string
 	// Day is the calendar day at the bank, "" if it is unknown.
 	Day api.Date
+}
+
+// entry is a change with the payload of its transaction, "" if that has been removed.
+type entry struct {
+	Change
+
+	payload string
 }
 
 // Reason is why a user was erased.
@@ -104,19 +112,19 @@ type Store interface {
 	// rows returns the account's pending transactions and those posted at from or later; all if from is "".
 	rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error)
 	// find returns the user's transactions that have one of the IDs.
-	find(ctx context.Context, userID string, ids []string) ([]*stored, error)
+	find(ctx context.Context, userID string, ids []string) (map[string]*stored, error)
 	// apply writes a batch if the user's generation is still the given one, and increments it. It sets the positions of
 	// the changes. Otherwise it returns ErrConflict.
 	apply(ctx context.Context, userID string, generation int64, b *batch) error
-	changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error)
+	changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error)
 	erase(ctx context.Context, record Deletion) (Deletion, error)
 	deletions(ctx context.Context, userID string) ([]Deletion, error)
 	readmit(ctx context.Context, userID string) error
 
-	receive(ctx context.Context, ids []string, at time.Time, work task) (fresh bool, err error)
-	// tasks returns the next tasks after one, by user and kind.
-	tasks(ctx context.Context, after task) ([]task, error)
-	finish(ctx context.Context, done task) error
+	receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error)
+	// queued returns the next work after some, by user and kind.
+	queued(ctx context.Context, after Work) ([]Work, error)
+	finish(ctx context.Context, done Work) error
 }
 
 // Relink is what happens to the rows of an account that the user has linked again after its connection was deleted.
@@ -136,74 +144,43 @@ const (
 )
 
 // An Option configures a [Mirror]. If an option is given more than once, the last one takes effect.
-type Option func(*Mirror) error
+type Option func(*Mirror)
 
 // WithWindow sets how many days before the newest posted transaction are read again when an account has changed. The
 // default is 35, because pre-authorisations can post after 31 days. days must be positive.
-func WithWindow(days int) Option {
-	return func(m *Mirror) error {
-		m.window = days
-		return positive("WithWindow", days)
-	}
-}
+func WithWindow(days int) Option { return func(m *Mirror) { m.window = days } }
 
 // WithImportTime sets how long Basiq may take to import an account's transactions after it has set lastUpdated. Until then
 // every sync reads the account again. The default is 5 minutes. d must be positive, and longer than a retrieve-transactions
 // step and than the difference between the machine's clock and Basiq's.
-func WithImportTime(d time.Duration) Option {
-	return func(m *Mirror) error {
-		m.settle = d
-		return positive("WithImportTime", d)
-	}
-}
+func WithImportTime(d time.Duration) Option { return func(m *Mirror) { m.settle = d } }
 
 // WithFullRead sets how often all transactions of an account are read, also if it has not changed. The default is 7 days.
 // every must be positive.
-func WithFullRead(every time.Duration) Option {
-	return func(m *Mirror) error {
-		m.fullRead = every
-		return positive("WithFullRead", every)
-	}
-}
+func WithFullRead(every time.Duration) Option { return func(m *Mirror) { m.fullRead = every } }
 
 // WithRelink sets what happens to the rows of an account that was linked again. The default is [RelinkKeep].
-func WithRelink(relink Relink) Option {
-	return func(m *Mirror) error {
-		m.relink = relink
-		if relink != RelinkKeep && relink != RelinkMerge && relink != RelinkDrop {
-			return invalidInput("WithRelink", "unknown value")
-		}
-		return nil
-	}
-}
+func WithRelink(relink Relink) Option { return func(m *Mirror) { m.relink = relink } }
 
 // WithSameAccount sets the function that reports whether two accounts of a user are the same account at the bank. The
 // default is [SameAccount].
 func WithSameAccount(same func(a, b *basiq.Account) bool) Option {
-	return func(m *Mirror) error {
-		m.sameAccount = same
-		if same == nil {
-			return invalidInput("WithSameAccount", "must not be nil")
-		}
-		return nil
-	}
+	return func(m *Mirror) { m.sameAccount = same }
 }
 
 // WithTimeZone sets the function that returns the time zone of an institution. The default is Pacific/Auckland for
 // institutions whose ID begins with NZ, and Australia/Sydney for all others.
 func WithTimeZone(zone func(institutionID string) *time.Location) Option {
-	return func(m *Mirror) error {
-		m.zone = zone
-		if zone == nil {
-			return invalidInput("WithTimeZone", "must not be nil")
-		}
-		return nil
-	}
+	return func(m *Mirror) { m.zone = zone }
 }
 
-func positive[T int | time.Duration](option string, value T) error {
-	if value <= 0 {
-		return invalidInput(option, "must be positive")
+// configure applies options. constructor is the name of the function that takes them.
+func configure[T any, O ~func(*T)](constructor string, value *T, options []O) error {
+	for _, option := range options {
+		if option == nil {
+			return invalidInput(constructor, "nil option")
+		}
+		option(value)
 	}
 	return nil
 }
@@ -232,30 +209,31 @@ func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) 
 	if client == nil || store == nil {
 		return nil, invalidInput("New", "client and store are required")
 	}
-	m := &Mirror{
-		client: client, store: store, window: 35, settle: 5 * time.Minute, fullRead: 7 * 24 * time.Hour,
-		relink: RelinkKeep, sameAccount: SameAccount,
+	m := &Mirror{client: client, store: store, window: 35, settle: 5 * time.Minute, fullRead: 7 * 24 * time.Hour, relink: RelinkKeep, sameAccount: SameAccount}
+	if err := configure("New", m, options); err != nil {
+		return nil, err
 	}
-	for _, option := range options {
-		if option == nil {
-			return nil, invalidInput("New", "nil option")
-		}
-		if err := option(m); err != nil {
-			return nil, err
-		}
+	switch {
+	case m.window <= 0:
+		return nil, invalidInput("WithWindow", "must be positive")
+	case m.settle <= 0:
+		return nil, invalidInput("WithImportTime", "must be positive")
+	case m.fullRead <= 0:
+		return nil, invalidInput("WithFullRead", "must be positive")
+	case m.relink != RelinkKeep && m.relink != RelinkMerge && m.relink != RelinkDrop:
+		return nil, invalidInput("WithRelink", "unknown value")
+	case m.sameAccount == nil:
+		return nil, invalidInput("WithSameAccount", "must not be nil")
 	}
+	var err error
 	if m.zone == nil {
-		zone, err := bankZones()
-		if err != nil {
-			return nil, err
-		}
-		m.zone = zone
+		m.zone, err = bankZones()
 	}
-	return m, nil
+	return m, err
 }
 
 // Changes are read from the store in pages. The first page is small, so that it comes soon.
-const firstChanges, pageOfChanges = 50, 500
+const firstChanges, moreChanges = 50, 500
 
 // Changes returns the user's changes after a position, in order. It ends at the last change. Start with 0 and continue
 // with the Position of the last change that was handled. Applying all changes from 0 to an empty table gives the mirror:
@@ -266,17 +244,17 @@ const firstChanges, pageOfChanges = 50, 500
 // after this position. Discard the rows of the user then, and in the second case start again with 0.
 func (m *Mirror) Changes(ctx context.Context, userID string, after Position) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		for limit := firstChanges; ; limit = pageOfChanges {
-			page, err := m.store.changes(ctx, userID, after, limit)
+		for limit := firstChanges; ; limit = moreChanges {
+			page, err := m.pageOfChanges(ctx, userID, after, limit)
 			if err != nil {
 				yield(Change{}, err)
 				return
 			}
-			for _, c := range page {
-				if !yield(c, nil) {
+			for _, e := range page {
+				if !yield(e.Change, nil) {
 					return
 				}
-				after = c.Position
+				after = e.Position
 			}
 			if len(page) < limit {
 				return
@@ -285,13 +263,34 @@ func (m *Mirror) Changes(ctx context.Context, userID string, after Position) ite
 	}
 }
 
+func (m *Mirror) pageOfChanges(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
+	st, err := m.store.load(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if st.erased || after > 0 && after <= st.start {
+		return nil, ErrErased
+	}
+	page, err := m.store.changes(ctx, userID, after, limit)
+	for i := range page {
+		e := &page[i]
+		if e.payload == "" || e.Kind == KindRemoved {
+			continue
+		}
+		e.Transaction = new(basiq.Transaction)
+		var mistyped *api.TypeError // Basiq sent such a field, which keeps its zero value
+		if err := api.Unmarshal([]byte(e.payload), e.Transaction); err != nil && !errors.As(err, &mistyped) {
+			return nil, err
+		}
+	}
+	return page, err
+}
+
 // Erase deletes all rows of the user and stores a deletion record, in one transaction. A sync in flight cannot bring the
 // user back: it fails with [ErrErased], as does every later one until [Mirror.Readmit]. Erasing again changes nothing and
 // returns the record.
 func (m *Mirror) Erase(ctx context.Context, userID string, reason Reason) (Deletion, error) {
-	switch reason {
-	case ReasonConsentRevoked, ReasonConsentExpired, ReasonUserDeleted, ReasonUserRequest:
-	default:
+	if !slices.Contains([]Reason{ReasonConsentRevoked, ReasonConsentExpired, ReasonUserDeleted, ReasonUserRequest}, reason) {
 		return Deletion{}, invalidInput("Erase", "unknown reason")
 	}
 	if err := api.ID(userID).Validate(); err != nil {

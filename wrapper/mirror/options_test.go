@@ -36,7 +36,6 @@ func TestOptions_Invalid(t *testing.T) {
 		{"WithFullRead", newMirror(mirror.WithFullRead(-1))},
 		{"WithRelink", newMirror(mirror.WithRelink(""))},
 		{"WithSameAccount", newMirror(mirror.WithSameAccount(nil))},
-		{"WithTimeZone", newMirror(mirror.WithTimeZone(nil))},
 		{"NewInbox", newInbox(nil)},
 		{"NewInbox", newInbox(valid, nil)},
 		{"WithErrorReport", newInbox(valid, mirror.WithErrorReport(nil))},

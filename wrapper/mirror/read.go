@@ -3,8 +3,6 @@ package mirror
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"iter"
 	"slices"
@@ -14,65 +12,61 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
-// accounts lists the user's accounts.
-func (r *run) accounts(ctx context.Context) ([]listedAccount, error) {
+// listed is an account, connection or consent as Basiq listed it.
+type listed[T any] struct {
+	item          *T
+	payload, hash string
+}
+
+type listedAccount = listed[basiq.Account]
+
+// list reads a list of the user.
+func list[T, O any](ctx context.Context, r *run, items func(ctx context.Context, userID string, options ...O) iter.Seq2[*T, error]) (all []*listed[T], err error) {
 	r.result.Requests++
-	var accounts []listedAccount
 	var raw []byte
-	list := r.client.Accounts.List(basiq.ContextWithRawJSON(ctx, &raw), r.userID)
-	err := each(list, &raw, func(a *basiq.Account, payload, hash string) {
-		accounts = append(accounts, listedAccount{account: *a, payload: payload, hash: hash})
-	})
-	return accounts, err
-}
-
-// each calls f for the items of a list, whose JSON is raw.
-func each[T any](list iter.Seq2[*T, error], raw *[]byte, f func(item *T, payload, hash string)) error {
-	for item, err := range list {
+	for item, err := range items(basiq.ContextWithRawJSON(ctx, &raw), r.userID) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		hash, err := fingerprint(*raw)
-		if err != nil {
-			return err
-		}
-		f(item, valid(*raw), hash)
+		all = append(all, &listed[T]{item, valid(raw), fingerprint(raw)})
 	}
-	return nil
+	return all, nil
 }
 
-// read reads an account's transactions: all of them, or until those before the window.
-func (r *run) read(ctx context.Context, st *state, a *listedAccount) (*snapshot, error) {
+func (r *run) accounts(ctx context.Context) ([]*listedAccount, error) {
+	return list(ctx, r, r.client.Accounts.List)
+}
+
+// read reads an account's transactions: all of them, or until those before the window. seen has the transactions of the accounts that
+// are not written yet.
+func (r *run) read(ctx context.Context, st *state, a *listedAccount, seen map[string]bool) (*snapshot, error) {
 	s := &snapshot{listed: a, began: time.Now(), old: map[string]*stored{}}
-	s.was, s.known = st.accounts[a.account.ID]
-	if newest, err := time.Parse(instantFormat, s.was.newest); err == nil && !s.was.frozen && !r.fullReadDue(s.was, s.began) {
-		if newest.After(s.began) { // some banks date transactions in the future
-			newest = s.began
-		}
-		s.from = newest.AddDate(0, 0, -r.window).Format(instantFormat)
+	s.was, s.known = st.accounts[a.item.ID]
+	if s.was.newest != "" && !s.was.frozen && age(s.was.readFully, s.began) < r.fullRead {
+		since := max(0, age(s.was.newest, s.began)) // some banks date transactions in the future
+		s.from = s.began.UTC().Add(-since).AddDate(0, 0, -r.window).Format(instantFormat)
 	}
 	if s.known {
-		old, err := r.store.rows(ctx, r.userID, a.account.ID, s.from)
+		old, err := r.store.rows(ctx, r.userID, a.item.ID, s.from)
 		if err != nil {
 			return nil, err
 		}
 		s.old = old
 	}
-	if err := r.readPages(ctx, s); err != nil {
+	if err := r.readPages(ctx, s, seen); err != nil {
 		return nil, err
 	}
 	return s, r.findOld(ctx, st, s)
 }
 
-func (r *run) readPages(ctx context.Context, s *snapshot) error {
-	zone := r.zone(s.listed.account.Institution.ID)
-	seen := map[string]bool{}
+func (r *run) readPages(ctx context.Context, s *snapshot, seen map[string]bool) error {
+	zone := r.zone(s.listed.item.Institution.ID)
 	total, ordered, last := int64(-1), true, ""
 	var raw []byte
 	ctx = basiq.ContextWithRawJSON(ctx, &raw)
 	for at := basiq.Cursor(""); ; {
 		r.result.Requests++
-		page, err := r.client.Transactions.Page(ctx, r.userID, at, basiq.TransactionListOptions{Filter: basiq.TransactionFields.AccountID.Eq(s.listed.account.ID)})
+		page, err := r.client.Transactions.Page(ctx, r.userID, at, basiq.TransactionListOptions{Filter: basiq.TransactionFields.AccountID.Eq(s.listed.item.ID)})
 		if err != nil {
 			return err
 		}
@@ -94,14 +88,12 @@ func (r *run) readPages(ctx context.Context, s *snapshot) error {
 			} else if last != "" {
 				ordered = false
 			}
-			if seen[t.ID] || t.Account != "" && t.Account != s.listed.account.ID {
+			if seen[t.ID] || t.Account != "" && t.Account != s.listed.item.ID {
 				return basiq.ErrListChanged
 			}
 			seen[t.ID] = true
 			s.count++
-			if err := s.add(t, page.Raw[i], zone); err != nil {
-				return err
-			}
+			s.add(t, page.Raw[i], zone)
 		}
 		if at = page.Next; at == "" {
 			break
@@ -114,18 +106,14 @@ func (r *run) readPages(ctx context.Context, s *snapshot) error {
 }
 
 // add adds a transaction to the snapshot if it is new or has changed.
-func (s *snapshot) add(t *basiq.Transaction, payload []byte, zone *time.Location) error {
-	hash, err := fingerprint(payload)
-	if err != nil {
-		return err
-	}
+func (s *snapshot) add(t *basiq.Transaction, payload []byte, zone *time.Location) {
+	hash := fingerprint(payload)
 	if old := s.old[t.ID]; old != nil {
 		if old.seen = true; old.hash == hash {
-			return nil
+			return
 		}
 	}
-	s.rows = append(s.rows, newRow(t, valid(payload), hash, &s.listed.account, zone))
-	return nil
+	s.rows = append(s.rows, newRow(t, valid(payload), hash, s.listed.item, zone))
 }
 
 // findOld looks for rows that are stored outside the window or under another account.
@@ -143,9 +131,9 @@ func (r *run) findOld(ctx context.Context, st *state, s *snapshot) error {
 	if err != nil {
 		return err
 	}
-	for _, old := range found {
+	for id, old := range found {
 		old.seen = true
-		s.old[old.id] = old
+		s.old[id] = old
 	}
 	if len(found) > 0 {
 		s.rows = slices.DeleteFunc(s.rows, func(row *row) bool {
@@ -157,47 +145,40 @@ func (r *run) findOld(ctx context.Context, st *state, s *snapshot) error {
 }
 
 // readDetails reads the connections and consents, once per sync. API 2.1 has no consents.
-func (r *run) readDetails(ctx context.Context, accounts []listedAccount) error {
+func (r *run) readDetails(ctx context.Context, accounts []*listedAccount) error {
 	if r.details != nil {
 		return nil
 	}
-	d := &details{}
+	var d details
+	var err error
+	if d.connections, err = list(ctx, r, r.client.Connections.List); err != nil {
+		return err
+	}
+	if d.consents, err = list(ctx, r, r.client.Consents.List); err != nil && !errors.Is(err, basiq.ErrWrongAPIVersion) {
+		return err
+	}
 	connections := map[string]*basiq.Connection{}
-	var raw []byte
 	var hashes []string
-	rawCtx := basiq.ContextWithRawJSON(ctx, &raw)
-	r.result.Requests++
-	if err := each(r.client.Connections.List(rawCtx, r.userID), &raw, func(c *basiq.Connection, payload, hash string) {
-		connections[c.ID] = c
-		hashes = append(hashes, hash)
-		d.connections = append(d.connections, detail{
-			id: c.ID, institutionID: text(c.Institution.ID), status: text(string(c.Status)), method: text(string(c.Method)),
-			created: instant(c.CreatedDate), lastUsed: instant(c.LastUsed), expires: instant(c.ExpiryDate), payload: payload,
-		})
-	}); err != nil {
-		return err
+	for _, c := range d.connections {
+		connections[c.item.ID] = c.item
+		hashes = append(hashes, c.hash)
 	}
-	if len(connections) == 0 { // in doubt if an account has a connection
-		checked := map[string]bool{}
-		for i := range accounts {
-			if id := accounts[i].account.Connection.ID; !checked[id] {
-				checked[id] = true
-				if deleted, err := r.connectionDeleted(ctx, id); err != nil || !deleted && id != "" {
-					return cmp.Or(err, basiq.ErrListChanged)
-				}
-			}
-		}
-	}
-	r.result.Requests++
-	if err := each(r.client.Consents.List(rawCtx, r.userID), &raw, func(c *basiq.Consent, payload, hash string) {
-		hashes = append(hashes, hash)
-		d.consents = append(d.consents, detail{id: c.ID, status: text(string(c.Status)), created: instant(c.Created), expires: instant(c.ExpiryDate), payload: payload})
-	}); err != nil && !errors.Is(err, basiq.ErrWrongAPIVersion) {
-		return err
+	for _, c := range d.consents {
+		hashes = append(hashes, c.hash)
 	}
 	slices.Sort(hashes)
-	sum := sha256.Sum256([]byte(strings.Join(hashes, " ")))
-	d.hash = hex.EncodeToString(sum[:16])
-	r.details, r.connections = d, connections
+	d.hash = fingerprint([]byte(strings.Join(hashes, " ")))
+	checked := map[string]bool{"": true}
+	for _, a := range accounts { // a list without any connection is in doubt if an account has one
+		id := a.item.Connection.ID
+		if len(connections) > 0 || checked[id] {
+			continue
+		}
+		checked[id] = true
+		if deleted, err := r.connectionDeleted(ctx, id); !deleted {
+			return cmp.Or(err, basiq.ErrListChanged)
+		}
+	}
+	r.details, r.connections = &d, connections
 	return nil
 }

@@ -24,12 +24,7 @@ func accountNumber(a *basiq.Account) string {
 		return ""
 	}
 	digits := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, s)
+		return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' }), "")
 	}
 	number := digits(a.AccountNo)
 	if len(number) < 5 { // the last digits only
@@ -43,25 +38,23 @@ func accountNumber(a *basiq.Account) string {
 
 // supersede returns for each account that another one of the user replaces the ID of that other. Accounts of existing
 // connections replace accounts of deleted ones, and later connections replace earlier ones.
-func (m *Mirror) supersede(accounts []listedAccount, connections map[string]*basiq.Connection) map[string]string {
+func (m *Mirror) supersede(accounts []*listedAccount, connections map[string]*basiq.Connection) map[string]string {
 	ordered := slices.Clone(accounts)
-	rank := func(a listedAccount) (live int, created string) {
-		if c := connections[a.account.Connection.ID]; c != nil {
-			return 1, instant(c.CreatedDate)
+	rank := func(a *listedAccount) string {
+		if c := connections[a.item.Connection.ID]; c != nil {
+			return "live " + instant(c.CreatedDate)
 		}
-		return 0, ""
+		return ""
 	}
-	slices.SortStableFunc(ordered, func(a, b listedAccount) int {
-		liveA, createdA := rank(a)
-		liveB, createdB := rank(b)
-		return cmp.Or(liveB-liveA, strings.Compare(createdB, createdA), strings.Compare(b.account.ID, a.account.ID))
+	slices.SortStableFunc(ordered, func(a, b *listedAccount) int {
+		return cmp.Or(strings.Compare(rank(b), rank(a)), strings.Compare(b.item.ID, a.item.ID))
 	})
 	superseded := map[string]string{}
 	for i, old := range ordered {
 		for _, newer := range ordered[:i] {
-			if superseded[newer.account.ID] == "" && old.account.Connection.ID != newer.account.Connection.ID &&
-				m.sameAccount(&old.account, &newer.account) {
-				superseded[old.account.ID] = newer.account.ID
+			if superseded[newer.item.ID] == "" && old.item.Connection.ID != newer.item.Connection.ID &&
+				m.sameAccount(old.item, newer.item) {
+				superseded[old.item.ID] = newer.item.ID
 				break
 			}
 		}

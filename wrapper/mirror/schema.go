@@ -38,22 +38,16 @@ var types = map[Dialect]*strings.Replacer{
 // Schema returns the statements that create the current schema, for users of other migration tools. Do not call
 // [SQL.Migrate] then.
 func Schema(d Dialect) []string {
-	statements := make([]string, 0, 32)
-	for _, migration := range migrations {
-		statements = append(statements, statementsOf(d, migration)...)
-	}
-	return statements
+	return statementsOf(d, strings.Join(migrations, ""))
 }
 
-func statementsOf(d Dialect, migration string) []string {
-	replacer := types[d]
-	if replacer == nil {
+func statementsOf(d Dialect, migration string) (statements []string) {
+	if types[d] == nil {
 		return nil
 	}
-	var statements []string
 	for statement := range strings.SplitSeq(migration, ";\n") {
 		if statement = strings.TrimSpace(statement); statement != "" {
-			statements = append(statements, replacer.Replace(statement))
+			statements = append(statements, types[d].Replace(statement))
 		}
 	}
 	return statements
@@ -75,17 +69,13 @@ func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrati
 	if db == nil || types[d] == nil {
 		return invalidInput("Migrate", "a database and a dialect are required")
 	}
-	return inTx(ctx, db, func(tx *sql.Tx) error {
+	return d.inTx(ctx, db, func(tx *dbTx) error {
 		if d == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails
-			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(6291503127)`); err != nil {
-				return err
-			}
+			tx.exec(ctx, `SELECT pg_advisory_xact_lock(6291503127)`)
 		}
-		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS `+ledger+` (version BIGINT PRIMARY KEY)`); err != nil {
-			return err
-		}
+		tx.exec(ctx, `CREATE TABLE IF NOT EXISTS `+ledger+` (version BIGINT PRIMARY KEY)`)
 		var newest int
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM `+ledger).Scan(&newest); err != nil {
+		if err := tx.row(ctx, &newest, `SELECT COALESCE(MAX(version), 0) FROM `+ledger); err != nil {
 			return err
 		}
 		if newest > len(migrations) {
@@ -93,12 +83,11 @@ func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrati
 		}
 		for version := newest + 1; version <= len(migrations); version++ {
 			for _, statement := range statementsOf(d, migrations[version-1]) {
-				if _, err := tx.ExecContext(ctx, statement); err != nil {
-					return fmt.Errorf("mirror: migration %d: %w", version, err)
-				}
+				tx.exec(ctx, statement)
 			}
-			if _, err := tx.ExecContext(ctx, d.Bind(`INSERT INTO `+ledger+` (version) VALUES (?)`), version); err != nil {
-				return err
+			tx.exec(ctx, `INSERT INTO `+ledger+` (version) VALUES (?)`, version)
+			if tx.err != nil {
+				return fmt.Errorf("mirror: migration %d: %w", version, tx.err)
 			}
 		}
 		return nil
@@ -112,14 +101,14 @@ func (d Dialect) Bind(query string) string {
 		return query
 	}
 	var b strings.Builder
-	for i, n := 0, 0; i < len(query); i++ {
-		if query[i] != '?' {
-			b.WriteByte(query[i])
-			continue
+	b.Grow(3 * len(query))
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
 		}
-		n++
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(n))
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
 	}
-	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -19,21 +20,24 @@ type SQL struct {
 }
 
 // A SQLOption configures an [SQL]. If an option is given more than once, the last one takes effect.
-type SQLOption func(*SQL) error
+type SQLOption func(*SQL)
 
-// WithChangeHook sets a function that is called in every database transaction that changes transactions, before it is committed.
+// InTx sets a function that is called in every database transaction that changes transactions, before it is committed.
 // What it writes with tx is committed with the mirror or not at all. If it returns an error, the sync fails with it. It must
 // use neither the database outside tx nor the mirror.
 //
 // All changes belong to one user. If the user is erased, the only change is of [KindErased]: delete the user's rows then.
-func WithChangeHook(hook func(ctx context.Context, tx *sql.Tx, changes []Change) error) SQLOption {
-	return func(s *SQL) error {
-		if hook == nil {
-			return invalidInput("WithChangeHook", "must not be nil")
-		}
-		s.hook = hook
-		return nil
-	}
+func InTx(hook func(ctx context.Context, tx *sql.Tx, changes []Change) error) SQLOption {
+	return func(s *SQL) { s.hook = hook }
+}
+
+// OnDelivery sets a function that is called in every database transaction that stores an event of an [Inbox], before it is
+// committed. It stores the work with tx, for example as a job of a queue. It is called once for each
+// event that asks for work. If it returns an error, nothing is stored and Basiq delivers the event again.
+//
+// By default the store keeps the work for [Inbox.Work]. With OnDelivery there is nothing left for Inbox.Work to do.
+func OnDelivery(hook func(ctx context.Context, tx *sql.Tx, work Work) error) SQLOption {
+	return func(s *SQL) { s.onDelivery = hook }
 }
 
 // OpenSQL returns a store in a database. It checks the connection and changes nothing; see [SQL.Migrate].
@@ -42,13 +46,8 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOpt
 		return nil, invalidInput("OpenSQL", "a database and a dialect are required")
 	}
 	s := &SQL{db: db, dialect: dialect}
-	for _, option := range options {
-		if option == nil {
-			return nil, invalidInput("OpenSQL", "nil option")
-		}
-		if err := option(s); err != nil {
-			return nil, err
-		}
+	if err := configure("OpenSQL", s, options); err != nil {
+		return nil, err
 	}
 	if err := db.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("mirror: OpenSQL: %w", err)
@@ -56,98 +55,161 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOpt
 	return s, nil
 }
 
-// bind puts the placeholders of a statement in the form of the dialect.
-func (s *SQL) bind(query string) string { return s.dialect.Bind(query) }
-
 // inTx runs f in a transaction.
-func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error { return inTx(ctx, s.db, f) }
+func (s *SQL) inTx(ctx context.Context, f func(tx *dbTx) error) error {
+	return s.dialect.inTx(ctx, s.db, f)
+}
 
-func inTx(ctx context.Context, db *sql.DB, f func(tx *sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+func (d Dialect) inTx(ctx context.Context, db *sql.DB, f func(tx *dbTx) error) error {
+	began, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // it does nothing after Commit
+	defer func() { _ = began.Rollback() }() // it does nothing after Commit
+	tx := &dbTx{Tx: began, dialect: d}
 	if err := f(tx); err != nil {
 		return err
+	}
+	if tx.err != nil {
+		return tx.err
 	}
 	return tx.Commit()
 }
 
-func (s *SQL) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
-	_, err := tx.ExecContext(ctx, s.bind(query), args...)
-	return err
+// dbTx is a database transaction that keeps the first error: the statements after it are not executed, and it is not
+// committed.
+type dbTx struct {
+	*sql.Tx
+
+	dialect Dialect
+	err     error
 }
 
-// chunkSizes are the numbers of rows in a statement. There are few, so that drivers can cache the statements.
-var chunkSizes = []int{256, 64, 16, 4, 1}
+// exec executes a statement and returns the number of rows that it changed.
+func (tx *dbTx) exec(ctx context.Context, statement string, args ...any) (changed int64) {
+	if tx.err != nil {
+		return 0
+	}
+	result, err := tx.ExecContext(ctx, tx.dialect.Bind(statement), args...)
+	if err == nil {
+		changed, err = result.RowsAffected()
+	}
+	tx.err = err
+	return changed
+}
 
-// chunks calls f for consecutive ranges [from, from+size) of n.
-func chunks(n int, f func(from, size int) error) error {
+// row scans the only column of the row that a statement returns. The error is [sql.ErrNoRows] if there is none.
+func (tx *dbTx) row(ctx context.Context, value any, statement string, args ...any) error {
+	if tx.err != nil {
+		return tx.err
+	}
+	return tx.QueryRowContext(ctx, tx.dialect.Bind(statement), args...).Scan(value)
+}
+
+// rowsPerStatement is how many rows a statement has at most.
+var rowsPerStatement = map[Dialect]int{
+	SQLite:     16, // it parses each statement, which takes longer than executing several small ones
+	PostgreSQL: 256,
+}
+
+// chunks calls f for consecutive ranges of n, whose sizes are powers of two, so that drivers can cache the statements.
+func chunks(most, n int, f func(from, to int) error) error {
 	for from := 0; from < n; {
-		for _, size := range chunkSizes {
-			if size <= n-from {
-				if err := f(from, size); err != nil {
-					return err
-				}
-				from += size
-				break
-			}
+		to := from + min(most, 1<<(bits.Len(uint(n-from))-1))
+		if err := f(from, to); err != nil {
+			return err
 		}
+		from = to
 	}
 	return nil
 }
 
 // insert inserts n rows with statements of many rows. conflict is the ON CONFLICT clause or "".
-func (s *SQL) insert(ctx context.Context, tx *sql.Tx, table, columns, conflict string, n int, values func(i int) []any) error {
-	count := strings.Count(columns, ",") + 1
-	tuple := "(" + strings.Repeat("?,", count-1) + "?)"
-	args := make([]any, 0, count*min(n, chunkSizes[0]))
-	var statement *sql.Stmt
-	prepared := 0
-	return chunks(n, func(from, size int) error {
-		args = args[:0]
-		for i := range size {
-			args = append(args, values(from+i)...)
-		}
-		//nolint:gosec // the names are constants
-		query := "INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(tuple+",", size-1) + tuple + conflict
-		if s.dialect != SQLite || n-from < 2*size && size != prepared {
-			return s.exec(ctx, tx, query, args...)
-		}
-		if size != prepared { // SQLite would parse it for each chunk; drivers of PostgreSQL cache statements
-			var err error
-			if statement, err = tx.PrepareContext(ctx, query); err != nil {
-				return err
+func (tx *dbTx) insert(ctx context.Context, table, columns, conflict string, n int, values func(i int) []any) {
+	if tx.err != nil {
+		return
+	}
+	tuple := "(?" + strings.Repeat(",?", strings.Count(columns, ",")) + ")"
+	var (
+		args      []any
+		size      int
+		query     string
+		statement *sql.Stmt // nil for PostgreSQL, whose drivers cache statements
+	)
+	tx.err = chunks(rowsPerStatement[tx.dialect], n, func(from, to int) (err error) {
+		if to-from != size {
+			size = to - from
+			query = tx.dialect.Bind("INSERT INTO " + table + " (" + columns + ") VALUES " + tuple + strings.Repeat(","+tuple, size-1) + conflict)
+			if tx.dialect == SQLite {
+				if statement, err = tx.PrepareContext(ctx, query); err != nil {
+					return err
+				}
 			}
-			prepared = size
 		}
-		_, err := statement.ExecContext(ctx, args...)
+		args = args[:0]
+		for i := from; i < to; i++ {
+			args = append(args, values(i)...)
+		}
+		if statement == nil {
+			_, err = tx.ExecContext(ctx, query, args...)
+		} else {
+			_, err = statement.ExecContext(ctx, args...)
+		}
 		return err
 	})
 }
 
-// updateAll returns an ON CONFLICT clause that replaces all columns, except for the key and the kept columns.
-func updateAll(key, columns string, kept ...string) string {
-	kept = append(kept, strings.Split(key, ", ")...)
+const idsPerStatement = 256
+
+// forIDs executes a statement whose last condition is transaction_id, for many IDs.
+func (tx *dbTx) forIDs(ctx context.Context, statement string, ids []string, args ...any) {
+	_ = chunks(idsPerStatement, len(ids), func(from, to int) error {
+		tx.exec(ctx, statement+in(to-from), append(slices.Clip(args), anySlice(ids[from:to])...)...)
+		return tx.err
+	})
+}
+
+// in returns the condition that a column has one of n values.
+func in(n int) string { return " IN (?" + strings.Repeat(",?", n-1) + ")" }
+
+func anySlice(list []string) []any {
+	values := make([]any, len(list))
+	for i, v := range list {
+		values[i] = v
+	}
+	return values
+}
+
+// updateAll returns an ON CONFLICT clause that replaces all columns except the key.
+func updateAll(key, columns string) string {
 	var set []string
 	for column := range strings.SplitSeq(columns, ", ") {
-		if !slices.Contains(kept, column) {
-			set = append(set, column+"=excluded."+column)
-		}
+		set = append(set, column+"=excluded."+column)
 	}
 	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
 }
 
-// forIDs runs a statement whose last condition is transaction_id IN (...).
-func (s *SQL) forIDs(ctx context.Context, tx *sql.Tx, query string, ids []string, args ...any) error {
-	return chunks(len(ids), func(from, size int) error {
-		all := append([]any(nil), args...)
-		for _, id := range ids[from : from+size] {
-			all = append(all, id)
+// queryer is a *sql.DB or *sql.Tx.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// query returns the rows of a query. fields returns where the columns of a row are stored.
+func query[T any](ctx context.Context, db queryer, query string, fields func(row *T) []any, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var all []T
+	for rows.Next() {
+		var row T
+		if err := rows.Scan(fields(&row)...); err != nil {
+			return nil, err
 		}
-		return s.exec(ctx, tx, query+" IN (?"+strings.Repeat(",?", size-1)+")", all...)
-	})
+		all = append(all, row)
+	}
+	return all, rows.Err()
 }
 
 // null returns nil for "".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
@@ -28,11 +29,11 @@ type SyncOption func(*syncOptions)
 
 type syncOptions struct{ allowMass, details bool }
 
-// WithMassRemoval allows a sync to remove more than 10 % of an account's posted transactions, see [ErrMassRemoval].
-func WithMassRemoval() SyncOption { return func(o *syncOptions) { o.allowMass = true } }
+// AllowMassRemoval allows a sync to remove more than 10 % of an account's posted transactions, see [ErrMassRemoval].
+func AllowMassRemoval() SyncOption { return func(o *syncOptions) { o.allowMass = true } }
 
-// WithConnections reads the user's connections and consents also if no account has changed. It costs up to two requests.
-func WithConnections() SyncOption { return func(o *syncOptions) { o.details = true } }
+// ReadConnections reads the user's connections and consents also if no account has changed. It costs up to two requests.
+func ReadConnections() SyncOption { return func(o *syncOptions) { o.details = true } }
 
 // run is one call of Sync.
 type run struct {
@@ -44,9 +45,9 @@ type run struct {
 	// details are read once per call, and only if something must be read.
 	details     *details
 	connections map[string]*basiq.Connection
-	// states are the accounts that the call has applied.
-	states map[string]accountState
-	mass   error
+	// applied has the hashes of the accounts that the call has written, by ID.
+	applied map[string]string
+	mass    error
 }
 
 // Sync brings the user's copy up to date. It can be called at any time and concurrently, also from several processes. If
@@ -55,41 +56,29 @@ type run struct {
 // Errors: [ErrUnstable], [ErrConflict], [ErrErased], [ErrMassRemoval] (everything else has been written), and the errors of the
 // store and of the client, such as basiq.ErrNotFound if the user does not exist.
 func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption) (Result, error) {
-	r := &run{Mirror: m, userID: userID, states: map[string]accountState{}}
-	for _, option := range options {
-		option(&r.options)
+	r := &run{Mirror: m, userID: userID, applied: map[string]string{}}
+	if err := configure("Sync", &r.options, options); err != nil {
+		return r.result, err
 	}
-	conflicts := 0
-	for r.result.Rounds < maxRounds {
+	for conflicts := 0; r.result.Rounds < maxRounds; {
 		r.result.Rounds++
 		err := r.round(ctx)
 		switch {
 		case err == nil:
 			return r.result, r.mass
-		case errors.Is(err, ErrConflict):
-			if conflicts++; conflicts > maxConflicts {
-				return r.result, err
-			}
+		case errors.Is(err, ErrConflict) && conflicts < maxConflicts:
+			conflicts++
 			r.result.Rounds--
-			if err := pause(ctx, time.Duration(rand.Int64N(int64(conflicts)*int64(20*time.Millisecond)))); err != nil { //nolint:gosec // it spreads retries
-				return r.result, err
+			select {
+			case <-ctx.Done():
+				return r.result, ctx.Err()
+			case <-time.After(time.Duration(rand.Int64N(int64(conflicts) * int64(20*time.Millisecond)))): //nolint:gosec // it spreads retries
 			}
 		case !errors.Is(err, errMoved) && !errors.Is(err, basiq.ErrListChanged):
 			return r.result, err
 		}
 	}
 	return r.result, ErrUnstable
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // round lists the accounts, reads the changed ones, lists the accounts again, and writes the accounts that have not
@@ -108,7 +97,7 @@ func (r *run) round(ctx context.Context) error {
 		return err
 	}
 	todo, gone := r.compare(st, accounts, began)
-	if len(todo)+len(gone) == 0 && !r.options.details && len(r.states) == 0 {
+	if len(todo)+len(gone)+len(r.applied) == 0 && !r.options.details {
 		r.result.Idle = true
 		r.plan(st, began)
 		return nil
@@ -117,9 +106,9 @@ func (r *run) round(ctx context.Context) error {
 		return err
 	}
 	superseded := r.supersede(accounts, r.connections)
-	for i := range accounts { // an account that no longer has a newer copy is read again
-		if id := accounts[i].account.ID; st.accounts[id].frozen && superseded[id] == "" {
-			todo = append(todo, &accounts[i])
+	for _, a := range accounts { // an account that no longer has a newer copy is read again
+		if st.accounts[a.item.ID].frozen && superseded[a.item.ID] == "" {
+			todo = append(todo, a)
 		}
 	}
 	moved, err := r.readAll(ctx, st, todo, superseded)
@@ -139,40 +128,33 @@ func (r *run) round(ctx context.Context) error {
 	return nil
 }
 
-// compare returns the accounts to read, and the IDs of accounts that the list lacks.
-func (r *run) compare(st *state, accounts []listedAccount, began time.Time) (todo []*listedAccount, gone []string) {
+// compare returns the accounts to read, and those that are stored and not listed.
+func (r *run) compare(st *state, accounts []*listedAccount, began time.Time) (todo []*listedAccount, gone []accountState) {
 	listed := map[string]bool{}
-	for i := range accounts {
-		a := &accounts[i]
-		listed[a.account.ID] = true
-		was, known := st.accounts[a.account.ID]
-		if applied, ok := r.states[a.account.ID]; ok && applied.version == string(a.account.LastUpdated) && applied.hash == a.hash {
-			continue // this call has read it
-		}
-		if !known || !was.frozen && (!was.settled || was.missingFrom != "" || was.version != string(a.account.LastUpdated) ||
-			was.hash != a.hash || r.fullReadDue(was, began)) {
+	for _, a := range accounts {
+		id := a.item.ID
+		listed[id] = true
+		was, known := st.accounts[id]
+		unchanged := was.settled && was.missingFrom == "" && was.hash == a.hash && age(was.readFully, began) < r.fullRead
+		if r.applied[id] != a.hash && (!known || !was.frozen && !unchanged) {
 			todo = append(todo, a)
 		}
 	}
 	for id, was := range st.accounts {
 		if !listed[id] && !was.frozen {
-			gone = append(gone, id)
+			gone = append(gone, was)
 		}
 	}
 	return todo, gone
-}
-
-func (r *run) fullReadDue(was accountState, now time.Time) bool {
-	read, err := time.Parse(instantFormat, was.readFully)
-	return err != nil || now.Sub(read) >= r.fullRead
 }
 
 // readAll reads and writes accounts. It reports whether one of them changed while it was read.
 func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, superseded map[string]string) (moved bool, err error) {
 	for len(todo) > 0 {
 		var snapshots []*snapshot
+		seen := map[string]bool{}
 		for rows := 0; len(todo) > 0 && rows < rowsPerCheck; todo = todo[1:] {
-			s, err := r.read(ctx, st, todo[0])
+			s, err := r.read(ctx, st, todo[0], seen)
 			if err != nil {
 				return false, err
 			}
@@ -184,7 +166,8 @@ func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, sup
 			return false, err
 		}
 		for _, s := range snapshots {
-			if !unmoved(s.listed, after) {
+			// The hash of an account covers its ID and lastUpdated.
+			if !slices.ContainsFunc(after, func(a *listedAccount) bool { return a.hash == s.listed.hash }) {
 				moved = true
 				continue
 			}
@@ -196,33 +179,21 @@ func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, sup
 	return moved, nil
 }
 
-// unmoved reports whether an account is listed as before.
-func unmoved(a *listedAccount, after []listedAccount) bool {
-	for i := range after {
-		if b := &after[i]; a.account.ID == b.account.ID {
-			return a.account.LastUpdated == b.account.LastUpdated && a.hash == b.hash
-		}
-	}
-	return false
-}
-
 // write writes a snapshot, unless it changes nothing.
 func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[string]string) error {
-	id := s.listed.account.ID
 	b, withheld, err := r.batch(r.userID, s, r.options.allowMass)
 	r.mass = errors.Join(r.mass, err)
 	r.result.Withheld += withheld
-	b.state.supersededBy = superseded[id]
-	b.states = map[string]accountState{}
+	b.state.supersededBy = superseded[b.state.id]
 	for old, was := range st.accounts { // in the commit that brings the new account's rows, so that no sum counts both
-		if newer := superseded[old]; newer == id && was.supersededBy != newer {
+		if newer := superseded[old]; newer == b.state.id && was.supersededBy != newer {
 			was.supersededBy = newer
-			b.states[old] = was
+			b.states = append(b.states, was)
 		}
 	}
 	if s.known && b.state == s.was && r.details.hash == st.details &&
-		len(b.upserts)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
-		r.states[id] = b.state
+		len(b.rows)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
+		r.applied[b.state.id] = b.state.hash
 		return nil
 	}
 	return r.apply(ctx, st, b)
@@ -240,57 +211,45 @@ func (r *run) apply(ctx context.Context, st *state, b *batch) error {
 	st.generation++
 	st.details = r.details.hash
 	if b.account != nil {
-		st.accounts[b.account.account.ID], r.states[b.account.account.ID] = b.state, b.state
+		r.applied[b.state.id] = b.state.hash
 	}
-	maps.Copy(st.accounts, b.states)
-	delete(st.accounts, b.dropAccount)
+	b.applyTo(st.accounts)
+	counts := map[Kind]*int{KindAdded: &r.result.Added, KindModified: &r.result.Modified, KindRemoved: &r.result.Removed, KindSettled: &r.result.Settled}
 	for _, c := range b.changes {
-		switch c.Kind {
-		case KindAdded:
-			r.result.Added++
-		case KindModified:
-			r.result.Modified++
-		case KindRemoved:
-			r.result.Removed++
-		case KindSettled:
-			r.result.Settled++
-		case KindErased:
-		}
+		*counts[c.Kind]++
 	}
 	return nil
 }
 
 // dropGone removes accounts that Basiq no longer has: at once if their connection was deleted too, else if they are missing
 // in two syncs. An account that only the list lacks is kept.
-func (r *run) dropGone(ctx context.Context, st *state, gone []string, began time.Time) error {
-	for _, id := range gone {
-		r.result.Requests++
-		_, err := r.client.Accounts.Get(ctx, r.userID, id)
-		exists := err == nil
-		if !exists && !errors.Is(err, basiq.ErrNotFound) {
+func (r *run) dropGone(ctx context.Context, st *state, gone []accountState, began time.Time) error {
+	for _, was := range gone {
+		exists, err := r.exists(r.client.Accounts.Get(ctx, r.userID, was.id))
+		if err != nil {
 			return err
 		}
-		was := st.accounts[id]
-		deleted := false
-		if !exists {
-			if deleted, err = r.connectionDeleted(ctx, was.connectionID); err != nil {
+		confirmed := was.missingFrom != "" && age(was.missingFrom, began) >= r.settle
+		if !exists && !confirmed {
+			if confirmed, err = r.connectionDeleted(ctx, was.connectionID); err != nil {
 				return err
 			}
 		}
 		b := &batch{userID: r.userID}
-		switch missing := was.missingFrom != ""; {
-		case deleted, !exists && missing && r.confirmed(was.missingFrom, began):
-			rows, err := r.store.rows(ctx, r.userID, id, "")
+		switch {
+		case !exists && confirmed:
+			rows, err := r.store.rows(ctx, r.userID, was.id, "")
 			if err != nil {
 				return err
 			}
-			b.dropAccount = id
+			b.dropAccount = was.id
 			b.removeAll(rows)
-		case exists == missing: // note that it is missing, or that it is not
-			if was.missingFrom = ""; !exists {
-				was.missingFrom = began.UTC().Format(instantFormat)
-			}
-			b.states = map[string]accountState{id: was}
+		case exists && was.missingFrom != "":
+			was.missingFrom = ""
+			b.states = append(b.states, was)
+		case !exists && was.missingFrom == "":
+			was.missingFrom = began.UTC().Format(instantFormat)
+			b.states = append(b.states, was)
 		default:
 			continue
 		}
@@ -301,26 +260,31 @@ func (r *run) dropGone(ctx context.Context, st *state, gone []string, began time
 	return nil
 }
 
+// exists reports whether Basiq has a resource, by the result of its Get method.
+func (r *run) exists(_ any, err error) (bool, error) {
+	r.result.Requests++
+	if errors.Is(err, basiq.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // connectionDeleted reports whether a connection does not exist. A list that lacks it is not enough.
 func (r *run) connectionDeleted(ctx context.Context, connectionID string) (bool, error) {
 	if r.connections[connectionID] != nil || connectionID == "" {
 		return false, nil
 	}
-	r.result.Requests++
-	_, err := r.client.Connections.Get(ctx, r.userID, connectionID)
-	if errors.Is(err, basiq.ErrNotFound) {
-		return true, nil
-	}
-	return false, err
+	exists, err := r.exists(r.client.Connections.Get(ctx, r.userID, connectionID))
+	return err == nil && !exists, err
 }
 
 // complete writes the connections and consents, which accounts are superseded, and what [Relink] asks for.
 func (r *run) complete(ctx context.Context, st *state, superseded map[string]string) error {
-	b := &batch{userID: r.userID, states: map[string]accountState{}}
+	b := &batch{userID: r.userID}
 	for id, was := range st.accounts {
 		if was.supersededBy != superseded[id] && !was.frozen {
 			was.supersededBy = superseded[id]
-			b.states[id] = was
+			b.states = append(b.states, was)
 		}
 	}
 	if len(b.states) > 0 || r.details.hash != st.details {
@@ -328,17 +292,14 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 			return err
 		}
 	}
-	if r.relink == RelinkKeep {
-		return nil
-	}
 	for old, newer := range superseded {
-		was, replacement := st.accounts[old], st.accounts[newer]
-		if was.version == "" || was.frozen || !replacement.settled {
+		was, stored := st.accounts[old]
+		if r.relink == RelinkKeep || !stored || was.frozen || !st.accounts[newer].settled {
 			continue
 		}
 		deleted, err := r.connectionDeleted(ctx, was.connectionID)
 		if deleted {
-			err = r.freeze(ctx, st, old, newer)
+			err = r.freeze(ctx, st, was)
 		}
 		if err != nil {
 			return err
@@ -347,32 +308,28 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 	return nil
 }
 
-// freeze removes the rows of an account that a newer one replaces.
-func (r *run) freeze(ctx context.Context, st *state, old, newer string) error {
-	rows, err := r.store.rows(ctx, r.userID, old, "")
+// freeze removes the rows of an account that a newer one replaces. [RelinkMerge] keeps those that were posted before all rows of the
+// newer one.
+func (r *run) freeze(ctx context.Context, st *state, was accountState) error {
+	rows, err := r.store.rows(ctx, r.userID, was.id, "")
 	if err != nil {
 		return err
 	}
 	if r.relink == RelinkMerge {
-		newRows, err := r.store.rows(ctx, r.userID, newer, "")
+		newer, err := r.store.rows(ctx, r.userID, was.supersededBy, "")
 		if err != nil {
 			return err
 		}
-		first := ""
-		for _, s := range newRows {
-			if s.day != "" && !s.pending() && (first == "" || s.day < first) {
-				first = s.day
+		first := "9999-12-31"
+		for _, s := range newer {
+			if s.day != "" && !s.pending() {
+				first = min(first, s.day)
 			}
 		}
-		for id, s := range rows {
-			if !s.pending() && s.day != "" && (first == "" || s.day < first) {
-				delete(rows, id)
-			}
-		}
+		maps.DeleteFunc(rows, func(_ string, s *stored) bool { return !s.pending() && s.day != "" && s.day < first })
 	}
-	was := st.accounts[old]
-	was.frozen, was.supersededBy = true, newer
-	b := &batch{userID: r.userID, states: map[string]accountState{old: was}}
+	was.frozen = true
+	b := &batch{userID: r.userID, states: []accountState{was}}
 	b.removeAll(rows)
 	return r.apply(ctx, st, b)
 }
@@ -383,10 +340,9 @@ func (r *run) plan(st *state, began time.Time) {
 		if was.frozen {
 			continue
 		}
-		next, err := time.Parse(instantFormat, was.readFully)
-		next = next.Add(r.fullRead)
-		if err != nil || !was.settled || was.missingFrom != "" {
-			next = began.Add(r.settle)
+		next := began.Add(r.settle)
+		if was.settled && was.missingFrom == "" && was.readFully != "" {
+			next = began.Add(r.fullRead - age(was.readFully, began))
 		}
 		if r.result.Next.IsZero() || next.Before(r.result.Next) {
 			r.result.Next = next

@@ -2,9 +2,9 @@ package mirror
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 
-	"github.com/basiq-go/basiq-go/api"
+	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
 // WorkKind is what an event asks for.
@@ -14,12 +14,12 @@ type WorkKind string
 const (
 	// WorkSync asks for a [Mirror.Sync].
 	WorkSync WorkKind = "sync"
-	// WorkConnections asks for a [Mirror.Sync] with [WithConnections].
+	// WorkConnections asks for a [Mirror.Sync] with [ReadConnections].
 	WorkConnections WorkKind = "connections"
 	// WorkConsentExpired and WorkConsentRevoked ask for [Mirror.EraseWithoutConsent]. If the user has another consent, they
 	// ask for a sync as WorkConnections does.
-	WorkConsentExpired WorkKind = "consent-expired"
-	WorkConsentRevoked WorkKind = "consent-revoked"
+	WorkConsentExpired = WorkKind(ReasonConsentExpired)
+	WorkConsentRevoked = WorkKind(ReasonConsentRevoked)
 	// WorkUserDeleted asks for [Mirror.Erase].
 	WorkUserDeleted WorkKind = "user-deleted"
 )
@@ -30,62 +30,53 @@ type Work struct {
 	UserID string
 	// EventID is the event that asks for the work, "" if it is not known.
 	EventID string
+
+	// sequence rises with each event, so that work that was asked for again while it was done is not lost.
+	sequence int64
 }
 
-// WithDeliveryHook sets a function that is called in every database transaction that stores an event of an [Inbox], before it is
-// committed. It stores the work with tx, for example as a job of a queue. It is called once for each
-// event that asks for work. If it returns an error, nothing is stored and Basiq delivers the event again.
-//
-// By default the store keeps the work for [Inbox.Work]. With WithDeliveryHook there is nothing left for Inbox.Work to do.
-func WithDeliveryHook(hook func(ctx context.Context, tx *sql.Tx, work Work) error) SQLOption {
-	return func(s *SQL) error {
-		if hook == nil {
-			return invalidInput("WithDeliveryHook", "must not be nil")
-		}
-		s.onDelivery = hook
-		return nil
-	}
-}
-
-// do does the work of an event.
-func (m *Mirror) do(ctx context.Context, work Work) (err error) {
+// do does the work of an event. It does nothing for a user who has been erased, or who does not exist: the event user.deleted leads to
+// the erasure.
+func (m *Mirror) do(ctx context.Context, work Work) error {
+	var options []SyncOption
 	switch work.Kind {
 	case WorkUserDeleted:
-		_, err = m.Erase(ctx, work.UserID, ReasonUserDeleted)
+		_, err := m.Erase(ctx, work.UserID, ReasonUserDeleted)
 		return err
 	case WorkConsentRevoked, WorkConsentExpired:
-		erased, err := m.EraseWithoutConsent(ctx, work.UserID, work.reason())
-		if err != nil || erased {
+		if erased, err := m.EraseWithoutConsent(ctx, work.UserID, Reason(work.Kind)); erased || err != nil {
 			return err
 		}
-		_, err = m.Sync(ctx, work.UserID, WithConnections())
-		return ended(err)
+		options = append(options, ReadConnections())
 	case WorkConnections:
-		_, err = m.Sync(ctx, work.UserID, WithConnections())
+		options = append(options, ReadConnections())
 	case WorkSync:
-		_, err = m.Sync(ctx, work.UserID)
 	}
-	return ended(err)
-}
-
-// reason returns the reason of an erasure that an ended consent asks for.
-func (w Work) reason() Reason {
-	if w.Kind == WorkConsentExpired {
-		return ReasonConsentExpired
+	_, err := m.Sync(ctx, work.UserID, options...)
+	if errors.Is(err, ErrErased) || errors.Is(err, basiq.ErrNotFound) {
+		return nil
 	}
-	return ReasonConsentRevoked
+	return err
 }
 
 // EraseWithoutConsent erases a user who has no active consent, for example because an update revoked one consent and created
 // another. It reports whether the user is erased. See [Mirror.Erase].
 func (m *Mirror) EraseWithoutConsent(ctx context.Context, userID string, reason Reason) (bool, error) {
-	if err := api.ID(userID).Validate(); err != nil {
-		return false, invalidInput("userID", err.Error())
+	// A list without any consent is in doubt. It is read twice.
+	for consents, reads := 0, 0; consents == 0 && reads < 2; reads++ {
+		for c, err := range m.client.Consents.List(ctx, userID) {
+			if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
+				break
+			}
+			if err != nil {
+				return false, err
+			}
+			if c.Status == "" || c.Status == basiq.ConsentStatusActive {
+				return false, nil
+			}
+			consents++
+		}
 	}
-	valid, err := m.hasConsent(ctx, userID)
-	if err != nil || valid {
-		return false, err
-	}
-	_, err = m.Erase(ctx, userID, reason)
+	_, err := m.Erase(ctx, userID, reason)
 	return err == nil, err
 }

@@ -37,7 +37,7 @@ func eraseDuringSync(t *testing.T, d database, p *proxy, process *process, repli
 	t.Helper()
 	db := d.open(t)
 	defer func() { _ = db.Close() }()
-	store := d.store(t, db, mirror.WithChangeHook(ownTable(d)))
+	store := d.store(t, db, mirror.InTx(ownTable(d)))
 	_, err := db.Exec(ownSchema)
 	require.NoError(t, err)
 	p.sandbox = basiqtest.New(t)

@@ -16,10 +16,10 @@ var planted = flag.Bool("planted", false, "run the chaos test against wrong meth
 
 // wrongMethods are the ways in which copies of bank data go wrong, as changes of package mirror.
 var wrongMethods = []struct{ name, file, right, wrong string }{
-	{"watermark without settling", "batch.go", "return began.Sub(updated) >= m.settle", "return !began.Before(time.Time{}) || began.Sub(updated) >= m.settle"},
+	{"watermark without settling", "batch.go", "b.state.seenFrom), s.began) >= m.settle", "b.state.seenFrom), s.began) >= -time.Hour"},
 	{
-		"date filter", "read.go", "basiq.TransactionFields.AccountID.Eq(s.listed.account.ID)}",
-		`basiq.TransactionFields.AccountID.Eq(s.listed.account.ID).And(basiq.TransactionFields.PostDate.Gteq("1990-01-01"))}`,
+		"date filter", "read.go", "basiq.TransactionFields.AccountID.Eq(s.listed.item.ID)}",
+		`basiq.TransactionFields.AccountID.Eq(s.listed.item.ID).And(basiq.TransactionFields.PostDate.Gteq("1990-01-01"))}`,
 	},
 	{"upsert without replacement", "batch.go", "case old.pending() && s.count > 0:\n\t\t\tremoved = append(removed, old)", "case old.pending() && s.count > 0:"},
 	{"set difference on an empty response", "batch.go", "case old.pending() && s.count > 0:", "case !old.seen:"},

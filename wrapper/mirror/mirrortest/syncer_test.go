@@ -80,7 +80,7 @@ func TestSyncer(t *testing.T) { //nolint:paralleltest // a process of its own
 		db := d.openFaulty(t, faults)
 		db.SetMaxOpenConns(1)
 		defer func() { _ = db.Close() }()
-		store, err := mirror.OpenSQL(context.Background(), db, d.dialect, mirror.WithChangeHook(ownTable(d)))
+		store, err := mirror.OpenSQL(context.Background(), db, d.dialect, mirror.InTx(ownTable(d)))
 		require.NoError(t, err)
 		follow := func(now time.Time) { time.Sleep(time.Until(now.Add(s.Skew))) }
 		client, err := basiq.New(s.APIKey, basiq.WithBaseURL(s.Server), basiq.WithHTTPClient(&http.Client{Transport: &following{
@@ -107,10 +107,10 @@ func TestSyncer(t *testing.T) { //nolint:paralleltest // a process of its own
 			} else {
 				var options []mirror.SyncOption
 				if c.AllowMass {
-					options = append(options, mirror.WithMassRemoval())
+					options = append(options, mirror.AllowMassRemoval())
 				}
 				if c.Connections {
-					options = append(options, mirror.WithConnections())
+					options = append(options, mirror.ReadConnections())
 				}
 				r.Result, err = m.Sync(context.Background(), c.User, options...)
 			}
