@@ -72,8 +72,10 @@ CONFORMANCE_SKIP := ^(TestBrowser|TestVulnScript)$$
 test: ## Run all tests, including the race detector for the main module
 	@$(MAKE) --no-print-directory -j2 test-main test-conformance
 
-test-main: ## Run the tests of the main module with the race detector
-	go test -race -shuffle=on -timeout 30m ./...
+# `make mirror` runs the tests of package mirror, which read many transactions, with the race detector.
+test-main: ## Run the tests of the main module with the race detector, except those of package mirror
+	go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -v /wrapper/mirror$$)
+	go test -shuffle=on ./wrapper/mirror
 
 test-conformance: ## Run the tests of api/conformance without the race detector
 	cd $(CONFORMANCE) && go test -shuffle=on -timeout 30m -skip '$(CONFORMANCE_SKIP)' ./...
@@ -89,6 +91,7 @@ race: ## Run the tests of api/conformance with the race detector
 # The tests start PostgreSQL if it is installed. POSTGRES_TESTS=required makes them fail without it. They include a short form of
 # the chaos test and the program of the README.
 mirror: ## Test package mirror on SQLite and PostgreSQL with several processes
+	go test -race -shuffle=on ./wrapper/mirror
 	cd $(MIRRORTEST) && go test -count=1 .
 
 # The package documentation of the module describes the flags. The default is the long form, which takes more than an hour.
