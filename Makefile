@@ -73,7 +73,7 @@ test: ## Run all tests, including the race detector for the main module
 	@$(MAKE) --no-print-directory -j2 test-main test-conformance
 
 # `make mirror` runs the tests of package mirror, which read many transactions, with the race detector.
-test-main: ## Run the tests of the main module with the race detector, except those of package mirror
+test-main: ## Run the tests of the main module, with the race detector except for package mirror
 	go test -race -shuffle=on -timeout 30m $$(go list ./... | grep -v /wrapper/mirror$$)
 	go test -shuffle=on ./wrapper/mirror
 
