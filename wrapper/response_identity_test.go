@@ -194,7 +194,6 @@ func TestResponseIdentity_ConnectionKept(t *testing.T) {
 		`[{"type":"user","id":"u1"}]`:  true,
 		`"u1"`:                         true,
 		"":                             true,
-		" \n":                          true,
 		`{"type":"list","data":[]}`:    true,
 		`{"type":"account","id":"u1"}`: true,
 	} {
