@@ -18,13 +18,13 @@ type attempt struct {
 	mu sync.Mutex
 	// ended is set when the retrier has the attempt's outcome. The attempt sends no requests afterwards.
 	ended bool
+	// permitted is set while the attempt has a permit of the rate limit that no request has used.
+	permitted atomic.Bool
 	// requests counts the requests that were handed to the http.Client.
 	requests int
 	// maybeApplied counts the requests that Basiq may have carried out: requests in flight, and requests whose outcome
 	// does not prove the opposite.
 	maybeApplied int
-	// permitted is set while the attempt has a permit of the rate limit that no request has used.
-	permitted atomic.Bool
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
 }

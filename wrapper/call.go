@@ -61,15 +61,15 @@ type callState struct {
 	owned atomic.Bool
 	// attempts counts the attempts. It is atomic because goroutines of middleware may read it.
 	attempts atomic.Int32
-	options  callOptions
 	// pooled is set if the caller releases the response's body.
 	pooled bool
-	// redactor is set once a request has failed.
-	redactor atomic.Pointer[redactor]
 	// maybeApplied is set once Basiq may have carried out an attempt.
 	maybeApplied bool
 	// page is the number of the page of a list.
-	page int
+	page    int
+	options callOptions
+	// redactor is set once a request has failed.
+	redactor atomic.Pointer[requestRedactor]
 	// config is the configuration of the client.
 	config *config
 	// observation is nil without observers.
@@ -249,7 +249,7 @@ func (c *Client) checkResponse(call *callState, resp *http.Response) (response, 
 func (s *callState) failure(status int, header http.Header, body []byte) *Error {
 	e := newError(s.operation, status, header, body)
 	if hide := s.redactor.Load(); hide != nil {
-		e.redact(*hide)
+		e.redact(hide.redact)
 	}
 	e.maybeApplied = s.maybeApplied
 	return e

@@ -2,6 +2,7 @@ package basiq
 
 import (
 	"encoding/base64"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -47,30 +48,38 @@ func newRedactor(secrets ...string) redactor {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// requestRedactor returns a redactor for the secrets of a request: its authorization, and the secrets in its body. They
-// are not read before the first text, because most failed requests are retried and do not cause an error.
-func requestRedactor(req *http.Request, authorization []string) redactor {
-	var state struct {
-		sync.Mutex
-		secrets []string
-		read    bool
-		hide    redactor
+// requestRedactor removes the secrets of a request from texts: its authorization, and the secrets in its body. They are not
+// read before the first text, because most failed requests are retried and do not cause an error.
+type requestRedactor struct {
+	req, wire *http.Request
+
+	mu sync.Mutex
+	// shortest is the length of the shortest secret. It is 0 until the secrets have been read.
+	shortest int
+	hide     redactor
+}
+
+func (r *requestRedactor) redact(text string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shortest == 0 {
+		r.shortest = math.MaxInt
+		for _, secret := range r.secrets() {
+			r.shortest = min(r.shortest, len(secret))
+		}
 	}
-	return func(text string) string {
-		state.Lock()
-		defer state.Unlock()
-		if !state.read {
-			state.secrets, state.read = requestSecrets(req, authorization), true
-		}
-		// No form of a secret is shorter than the secret: most texts are shorter.
-		if !slices.ContainsFunc(state.secrets, func(secret string) bool { return len(secret) <= len(text) }) {
-			return text
-		}
-		if state.hide == nil {
-			state.hide = newRedactor(state.secrets...)
-		}
-		return state.hide(text)
+	// No form of a secret is shorter than the secret: most texts are shorter.
+	if len(text) < r.shortest {
+		return text
 	}
+	if r.hide == nil {
+		r.hide = newRedactor(r.secrets()...)
+	}
+	return r.hide(text)
+}
+
+func (r *requestRedactor) secrets() []string {
+	return requestSecrets(r.req, r.wire.Header["Authorization"])
 }
 
 func requestSecrets(req *http.Request, authorization []string) []string {

@@ -63,14 +63,14 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 	if call.operation == opCreateStatement {
 		client, timeout = &s.uploads, s.uploadTimeout
 	}
-	x := &exchange{ctx: ctx, timeout: timeout, transport: knownTransport(client.Transport), req: req}
+	x := &exchange{timeout: timeout, transport: knownTransport(client.Transport), req: req}
 	x.wire = s.wireRequest(ctx, req, call, x, authorization)
 	resp, err := client.Do(x.wire)
 	if x.notApplied(resp, err) {
 		record.markNotApplied()
 	}
 	if err != nil {
-		err = x.sanitize(nameProxyError(err))
+		err = x.sanitize(nameProxyError(err)) //nolint:contextcheck // the request has its context
 	}
 	if resp != nil {
 		x.http1 = resp.ProtoMajor == 1
@@ -84,8 +84,7 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		x.cancel()
 	}
 	if err != nil || resp.StatusCode >= 300 {
-		hide := x.redactor()
-		call.redactor.Store(&hide)
+		call.redactor.Store(x.redactor())
 	}
 	return resp, err
 }
@@ -148,33 +147,33 @@ func (s *sender) header(given http.Header, authorization []string) http.Header {
 
 // exchange is one request on the wire, and the body of its response.
 type exchange struct {
-	ctx, bounded context.Context //nolint:containedctx // the contexts end with the request
-	cancel       context.CancelFunc
-	timeout      time.Duration
+	bounded context.Context //nolint:containedctx // the context ends with the request
+	cancel  context.CancelFunc
+	timeout time.Duration
 	// transport is the *http.Transport that sends the request, or nil if it is not known; see knownTransport.
 	transport *http.Transport
 	req, wire *http.Request
 	body      io.ReadCloser
-	http1     bool
 
 	trace httptrace.ClientTrace
+	http1 bool
 	// connRequested is set once the transport needs a connection, conn once it has one.
 	connRequested atomic.Bool
 	conn          atomic.Pointer[net.Conn]
 }
 
 // redactor returns a redactor for the secrets of the request.
-func (x *exchange) redactor() redactor { return requestRedactor(x.req, x.wire.Header["Authorization"]) }
+func (x *exchange) redactor() *requestRedactor { return &requestRedactor{req: x.req, wire: x.wire} }
 
 // sanitize returns the error of a request without the URL, secrets and the cause of the context.
 func (x *exchange) sanitize(err error) error {
 	switch {
-	case x.ctx.Err() != nil:
-		return contextError(x.ctx)
+	case x.req.Context().Err() != nil:
+		return contextError(x.req.Context())
 	case x.bounded.Err() != nil:
 		return newSafeError(fmt.Sprintf("no complete response within %v", x.timeout), context.DeadlineExceeded)
 	}
-	return sanitizeError(err, x.redactor(), x.conn.Load() != nil || x.transport == nil)
+	return sanitizeError(err, x.redactor().redact, x.conn.Load() != nil || x.transport == nil)
 }
 
 // Read reads the response's body.
