@@ -298,6 +298,8 @@ func TestAdviseOn(t *testing.T) {
 		{"joined", errors.Join(busy, basiq.ErrInvalidInput), fix},
 		{"joined retries", errors.Join(response("Users.Get", 500, "", ""), busy), "retry after 20m0s"},
 		{"joined create", errors.Join(&basiq.JobError{Code: basiq.CodeInvalidCredentials}, lost("Users.Create", true, reset)), check},
+		{"joined questions", errors.Join(&basiq.JobError{Code: basiq.CodeInvalidCredentials}, basiq.ErrMFARequired), askLogin},
+		{"joined questions, reversed", errors.Join(basiq.ErrMFARequired, &basiq.JobError{Code: basiq.CodeInvalidCredentials}), askMFA},
 		{"joined with a foreign one", errors.Join(errors.New("disk full"), busy), "retry after 20m0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
