@@ -50,15 +50,22 @@ func TestFleet_Refresh_Again(t *testing.T) {
 	})
 }
 
+// refreshWithoutWait asks for the refresh of a new user, whose wait cannot be stored.
+func (f *fixture) refreshWithoutWait() (userID string) {
+	f.Helper()
+	userID = f.user("gavinBelson")
+	time.Sleep(25 * time.Hour)
+	_, err := f.db.DB.Exec(`CREATE TRIGGER lost BEFORE INSERT ON river_job WHEN NEW.kind = 'basiq_wait' BEGIN SELECT RAISE(ABORT, 'lost'); END`)
+	require.NoError(f, err)
+	require.NoError(f, f.fleet.Refresh(f.Context(), userID))
+	return userID
+}
+
 // A refresh whose wait was never stored is followed by a sync, although the next run finds the connection recent.
 func TestFleet_Refresh_LostWait(t *testing.T) {
 	t.Parallel()
 	run(t, func(f *fixture) {
-		user := f.user("gavinBelson")
-		time.Sleep(25 * time.Hour)
-		_, err := f.db.DB.Exec(`CREATE TRIGGER lost BEFORE INSERT ON river_job WHEN NEW.kind = 'basiq_wait' BEGIN SELECT RAISE(ABORT, 'lost'); END`)
-		require.NoError(f, err)
-		require.NoError(f, f.fleet.Refresh(f.Context(), user))
+		user := f.refreshWithoutWait()
 		f.start()
 		f.untilStates(10*time.Minute, "basiq_refresh", "completed")
 		require.Greater(f, f.jobs("basiq_refresh")[0].attempt, 1)
@@ -73,12 +80,8 @@ func TestFleet_Refresh_LostWait(t *testing.T) {
 func TestFleet_Refresh_LostWaitAndEarlySync(t *testing.T) {
 	t.Parallel()
 	run(t, func(f *fixture) {
-		user := f.user("gavinBelson")
-		time.Sleep(25 * time.Hour)
-		_, err := f.db.DB.Exec(`CREATE TRIGGER lost BEFORE INSERT ON river_job WHEN NEW.kind = 'basiq_wait' BEGIN SELECT RAISE(ABORT, 'lost'); END`)
-		require.NoError(f, err)
-		require.NoError(f, f.fleet.Refresh(f.Context(), user))
-		_, err = f.fleet.River().Insert(f.Context(), SyncLaterArgs{UserID: user}, &river.InsertOpts{ScheduledAt: time.Now().Add(lostWaitDelay)})
+		user := f.refreshWithoutWait()
+		_, err := f.fleet.River().Insert(f.Context(), SyncLaterArgs{UserID: user}, &river.InsertOpts{ScheduledAt: time.Now().Add(lostWaitDelay)})
 		require.NoError(f, err)
 		f.start()
 		f.untilStates(10*time.Minute, "basiq_refresh", "completed")

@@ -1,8 +1,6 @@
 package fleettest
 
 import (
-	"bufio"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -13,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,60 +20,8 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 	"github.com/basiq-go/basiq-go/wrapper/fleet"
+	"github.com/basiq-go/basiq-go/wrapper/fleet/internal/programtest"
 )
-
-// program is a process of the command basiq.
-type program struct {
-	cmd *exec.Cmd
-	// urls are the addresses that the program prints, by their names.
-	urls map[string]*url.URL
-	log  logBuffer
-}
-
-// startProgram starts the command at path, and waits until it is ready.
-func startProgram(t *testing.T, path string, env, args []string) *program {
-	t.Helper()
-	p := &program{cmd: exec.CommandContext(t.Context(), path, args...), urls: map[string]*url.URL{}}
-	p.cmd.Env, p.cmd.Stderr = env, &p.log
-	stdout, err := p.cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	timer := time.AfterFunc(deadline, func() { _ = p.cmd.Process.Kill() })
-	defer timer.Stop()
-	for lines := bufio.NewScanner(io.TeeReader(stdout, &p.log)); lines.Scan(); {
-		name, address, _ := strings.Cut(lines.Text(), " ")
-		if name == "ready" {
-			return p
-		}
-		p.urls[name], _ = url.Parse(strings.TrimSpace(address))
-	}
-	_ = p.cmd.Wait()
-	require.Fail(t, "the program ended", p.log.String())
-	return nil
-}
-
-// get returns the status and the body of a page of the program.
-func (p *program) get(t *testing.T, page string) (int, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.urls[page].String(), http.NoBody)
-	require.NoError(t, err)
-	response, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, string(body)
-}
-
-// terminate sends SIGTERM, and requires that the program ends with status 0.
-func (p *program) terminate(t *testing.T) {
-	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	timer := time.AfterFunc(deadline, func() { _ = p.cmd.Process.Kill() })
-	defer timer.Stop()
-	require.NoError(t, p.cmd.Wait(), p.log.String())
-	assert.Contains(t, p.log.String(), "msg=stopped")
-}
 
 // Two processes of the command share one PostgreSQL and one sandbox, behind a load balancer for webhooks. One ends in
 // mid-work, and the other one does the rest.
@@ -85,22 +30,16 @@ func TestCommand(t *testing.T) { //nolint:paralleltest // other tests measure ti
 	path := filepath.Join(t.TempDir(), "basiq")
 	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../cmd/basiq").CombinedOutput()
 	require.NoError(t, err, string(output))
-	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(20))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = sandbox.Close() })
-	f := &fixture{T: t, sandbox: sandbox}
-	f.client, err = sandbox.NewClient()
-	require.NoError(t, err)
-	databaseURL := newDatabase(t, server)
-	f.database, err = fleet.OpenDatabase(t.Context(), databaseURL)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = f.database.Close() })
+	f, databaseURL := openFixture(t, server)
+	sandbox := f.sandbox
 
-	var receivers atomic.Pointer[[]*program]
+	var receivers atomic.Pointer[[]*programtest.Program]
 	var deliveries atomic.Int64
 	balancer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		all := *receivers.Load()
-		httputil.NewSingleHostReverseProxy(all[int(deliveries.Add(1))%len(all)].urls["webhook"]).ServeHTTP(w, r)
+		target, err := url.Parse(all[int(deliveries.Add(1))%len(all)].URLs["webhook"])
+		assert.NoError(t, err)
+		httputil.NewSingleHostReverseProxy(target).ServeHTTP(w, r)
 	}))
 	t.Cleanup(balancer.Close)
 	hook, err := f.client.Webhooks.Create(t.Context(), basiq.CreateWebhook{
@@ -110,10 +49,15 @@ func TestCommand(t *testing.T) { //nolint:paralleltest // other tests measure ti
 	require.NoError(t, err)
 	env := append(os.Environ(), "BASIQ_API_KEY="+sandbox.APIKey(), "BASIQ_WEBHOOK_SECRET="+hook.Secret.Reveal(), "BASIQ_DB="+databaseURL)
 	args := []string{"serve", "-api", sandbox.URL(), "-admin", "127.0.0.1:0", "-webhook", "127.0.0.1:0", "-rate", "100", "-workers", "2", "-log-level", "debug"}
-	first, second := startProgram(t, path, env, args), startProgram(t, path, env, args)
-	receivers.Store(&[]*program{first, second})
+	start := func() *programtest.Program {
+		cmd := exec.CommandContext(t.Context(), path, args...)
+		cmd.Env = env
+		return programtest.Start(t, deadline, cmd)
+	}
+	first, second := start(), start()
+	receivers.Store(&[]*programtest.Program{first, second})
 	for _, p := range *receivers.Load() {
-		status, body := p.get(t, "health")
+		status, body := p.Get(t, "health")
 		assert.Equal(t, http.StatusOK, status, body)
 	}
 
@@ -123,13 +67,11 @@ func TestCommand(t *testing.T) { //nolint:paralleltest // other tests measure ti
 	var metrics [2]string
 	for done := false; !done || len(f.users) < 6; { // until both have worked and one has met the 429
 		require.Less(t, len(f.users), 200)
-		user, err := f.client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+		user, err := f.connect("gavin@hooli.com")
 		require.NoError(t, err)
-		f.users = append(f.users, user.ID)
-		_, err = f.client.Jobs.Wait(t.Context(), sandbox.Connect(user.ID, "AU00000", "gavinBelson"), basiq.WithPollInterval(100*time.Millisecond, time.Second))
-		require.NoError(t, err)
-		_, metrics[0] = first.get(t, "metrics")
-		_, metrics[1] = second.get(t, "metrics")
+		f.users = append(f.users, user)
+		_, metrics[0] = first.Get(t, "metrics")
+		_, metrics[1] = second.Get(t, "metrics")
 		done = synced.MatchString(metrics[0]) && synced.MatchString(metrics[1]) && throttled.MatchString(metrics[0]+metrics[1])
 	}
 	assertDashboard(t, metrics[0]+metrics[1])
@@ -147,22 +89,23 @@ func TestCommand(t *testing.T) { //nolint:paralleltest // other tests measure ti
 		}
 		return f.count(`SELECT COUNT(*) FROM river_job WHERE kind = 'basiq_sync' AND state = 'running'`) > 2
 	})
-	receivers.Store(&[]*program{second})
-	first.terminate(t)
+	receivers.Store(&[]*programtest.Program{second})
+	first.Stop(t)
 	slow.Remove()
 	f.until("end of all syncs", func() bool {
 		return f.count(`SELECT COUNT(*) FROM river_job WHERE kind = 'basiq_sync' AND state <> 'completed'`) == 0
 	})
-	status, body := second.get(t, "health")
+	status, body := second.Get(t, "health")
 	assert.Equal(t, http.StatusOK, status, body)
-	second.terminate(t)
+	second.Stop(t)
 	assert.Zero(t, f.count(`SELECT COUNT(*) FROM river_job WHERE state = 'running'`))
 	f.assertJobs()
 	f.assertMirror()
 	assert.Len(t, sandbox.RequestsOf("postToken"), 2, "one of the fleet and one of this test")
-	for _, p := range []*program{first, second} {
+	for _, p := range []*programtest.Program{first, second} {
+		assert.Contains(t, p.Log.String(), "msg=stopped")
 		for _, secret := range []string{password, sandbox.APIKey(), hook.Secret.Reveal(), "Bearer", "hooli", f.users[0]} {
-			assert.NotContains(t, p.log.String(), secret)
+			assert.NotContains(t, p.Log.String(), secret)
 		}
 	}
 }

@@ -1,13 +1,11 @@
 package fleettest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,29 +15,10 @@ import (
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 	"github.com/basiq-go/basiq-go/wrapper/fleet"
+	"github.com/basiq-go/basiq-go/wrapper/fleet/internal/programtest"
 	"github.com/basiq-go/basiq-go/wrapper/fleet/shared"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
-
-// logBuffer is a log that a test reads while it is written.
-type logBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
-func (b *logBuffer) contains(text string) bool { return strings.Contains(b.String(), text) }
 
 // The file system of the SQLite database is full. The log names the reason. When there is space again, all work is done
 // without a restart.
@@ -81,7 +60,7 @@ func TestFleet_DiskFull(t *testing.T) { //nolint:paralleltest // it takes minute
 	require.NoError(t, err)
 	sharing, err := basiq.New("", append(options, basiq.WithTokenSource(tokens))...)
 	require.NoError(t, err)
-	log := new(logBuffer)
+	log := new(programtest.Log)
 	work, err := fleet.New(ctx, fleet.Config{
 		Client: sharing, Database: f.database, Mirror: []mirror.Option{mirror.WithImportTime(settle)}, JobTimeout: jobTimeout,
 		RefreshAge: -1, SkipUserList: true, SyncRate: 1000, Logger: slog.New(slog.NewTextHandler(log, nil)),
@@ -90,7 +69,7 @@ func TestFleet_DiskFull(t *testing.T) { //nolint:paralleltest // it takes minute
 	require.NoError(t, work.AddUsers(ctx, f.users...))
 	require.NoError(t, work.Start(ctx))
 	t.Cleanup(func() { require.NoError(t, work.Stop(ctx)) })
-	f.until("error in the log", func() bool { return log.contains("database or disk is full") })
+	f.until("error in the log", func() bool { return strings.Contains(log.String(), "database or disk is full") })
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=500m"))
 	f.until("end of all jobs", func() bool {
 		return f.count(`SELECT COUNT(*) FROM river_job WHERE kind = 'basiq_sync' AND state = 'completed'`) >= len(f.users) &&

@@ -76,33 +76,47 @@ type fixture struct {
 	began    time.Time
 }
 
-// newFixture connects users and starts four processes. through returns the address of the database that the processes use.
-func newFixture(t *testing.T, server *postgrestest.Server, users int, through func(databaseURL string) string) *fixture {
+// openFixture returns a fixture with a sandbox, a client and a database, and the address of the database.
+func openFixture(t *testing.T, server *postgrestest.Server, options ...basiqtest.Option) (f *fixture, databaseURL string) {
 	t.Helper()
-	sandbox, err := basiqtest.Start(basiqtest.WithSpeed(20), basiqtest.WithTokenLifetime(fleetTokenLifetime))
+	sandbox, err := basiqtest.Start(append(options, basiqtest.WithSpeed(20))...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sandbox.Close() })
-	f := &fixture{T: t, sandbox: sandbox, front: newFront(t, sandbox), users: make([]string, users)}
+	f = &fixture{T: t, sandbox: sandbox}
 	f.client, err = sandbox.NewClient()
 	require.NoError(t, err)
-	databaseURL := newDatabase(t, server)
+	databaseURL = newDatabase(t, server)
 	f.database, err = fleet.OpenDatabase(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.database.Close() })
+	return f, databaseURL
+}
+
+// connect creates a user with a connection, and returns the user's ID.
+func (f *fixture) connect(email string) (userID string, err error) {
+	user, err := f.client.Users.Create(f.Context(), basiq.CreateUser{Email: email})
+	if err != nil {
+		return "", err
+	}
+	_, err = f.client.Jobs.Wait(f.Context(), f.sandbox.Connect(user.ID, "AU00000", "gavinBelson"), basiq.WithPollInterval(100*time.Millisecond, time.Second))
+	return user.ID, err
+}
+
+// newFixture connects users and starts four processes. through returns the address of the database that the processes use.
+func newFixture(t *testing.T, server *postgrestest.Server, users int, through func(databaseURL string) string) *fixture {
+	t.Helper()
+	f, databaseURL := openFixture(t, server, basiqtest.WithTokenLifetime(fleetTokenLifetime))
+	f.front, f.users = newFront(t, f.sandbox), make([]string, users)
 	var connecting errgroup.Group
 	connecting.SetLimit(16)
 	for i := range f.users {
 		connecting.Go(func() error {
-			user, err := f.client.Users.Create(t.Context(), basiq.CreateUser{Email: fmt.Sprintf("user%d@hooli.example", i)})
+			user, err := f.connect(fmt.Sprintf("user%d@hooli.example", i))
 			if err != nil {
 				return err
 			}
-			f.users[i] = user.ID
-			_, err = f.client.Jobs.Wait(t.Context(), sandbox.Connect(user.ID, "AU00000", "gavinBelson"), basiq.WithPollInterval(100*time.Millisecond, time.Second))
-			if err != nil {
-				return err
-			}
-			_, err = f.database.DB.Exec(`INSERT INTO basiq_fleet_user (user_id, sync_at, refresh_at) VALUES ($1, 0, 0)`, user.ID)
+			f.users[i] = user
+			_, err = f.database.DB.Exec(`INSERT INTO basiq_fleet_user (user_id, sync_at, refresh_at) VALUES ($1, 0, 0)`, user)
 			return err
 		})
 	}
@@ -111,7 +125,7 @@ func newFixture(t *testing.T, server *postgrestest.Server, users int, through fu
 	f.front.start()
 	f.machines = &machines{
 		main: "TestFleetMachine", sent: map[string][]time.Time{},
-		setup: setup{Database: through(databaseURL), Sandbox: f.front.server.URL, APIKey: sandbox.APIKey(), Rate: rate},
+		setup: setup{Database: through(databaseURL), Sandbox: f.front.server.URL, APIKey: f.sandbox.APIKey(), Rate: rate},
 	}
 	f.began = time.Now()
 	for range 4 {

@@ -18,6 +18,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"github.com/stretchr/testify/require"
 
+	"github.com/basiq-go/basiq-go/wrapper/fleet/internal/programtest"
 	"github.com/basiq-go/basiq-go/wrapper/internal/postgrestest"
 )
 
@@ -88,7 +89,7 @@ type machine struct {
 	cmd *exec.Cmd
 	// in is the process's standard input. A process of TestFleet ends when it is closed.
 	in   io.Closer
-	log  logBuffer
+	log  programtest.Log
 	done chan struct{} // closed when the process has ended and its output was read
 	err  error
 }

@@ -1,22 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/basiq-go/basiq-go/wrapper/fleet/internal/programtest"
 )
 
 // asProgram makes the test binary run the program.
@@ -29,62 +27,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program is a running process of the program.
-type program struct {
-	*exec.Cmd
-
-	urls   map[string]string
-	stderr bytes.Buffer
-}
-
 // start starts the program and waits until it is ready.
-func start(t *testing.T, env []string, args ...string) *program {
+func start(t *testing.T, env []string, args ...string) *programtest.Program {
 	t.Helper()
-	p := &program{urls: map[string]string{}}
-	p.Cmd = exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], args...)
-	p.Env = append([]string{asProgram + "=1", "TMPDIR=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
-	p.Stderr = &p.stderr
-	stdout, err := p.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.Start())
-	t.Cleanup(func() { _ = p.Process.Kill() })
-	timer := time.AfterFunc(time.Minute, func() { _ = p.Process.Kill() })
-	defer timer.Stop()
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		line := lines.Text()
-		if line == "ready" {
-			go func() { _, _ = io.Copy(io.Discard, stdout) }()
-			return p
-		}
-		if fields := strings.Fields(line); len(fields) > 1 {
-			p.urls[fields[0]] = strings.TrimSuffix(fields[1], ",")
-		}
-	}
-	_ = p.Wait()
-	require.Fail(t, "the program ended", p.stderr.String())
-	return nil
-}
-
-func get(t *testing.T, url string) (int, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	require.NoError(t, err)
-	response, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, string(body)
-}
-
-// stop sends SIGTERM and returns the exit status.
-func (p *program) stop(t *testing.T) int {
-	t.Helper()
-	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
-	timer := time.AfterFunc(time.Minute, func() { _ = p.Process.Kill() })
-	defer timer.Stop()
-	_ = p.Wait()
-	return p.ProcessState.ExitCode()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], args...)
+	cmd.Env = append([]string{asProgram + "=1", "TMPDIR=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
+	return programtest.Start(t, time.Minute, cmd)
 }
 
 var anyPorts = []string{"serve", "-admin", "127.0.0.1:0", "-webhook", "127.0.0.1:0"}
@@ -94,32 +42,32 @@ var anyPorts = []string{"serve", "-admin", "127.0.0.1:0", "-webhook", "127.0.0.1
 func TestServe_Sandbox(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, append(anyPorts, "-log-format", "json", "-log-level", "debug")...)
-	status, body := get(t, p.urls["health"])
+	status, body := p.Get(t, "health")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Equal(t, "ok\n", body)
-	status, body = get(t, p.urls["jobs"])
+	status, body = p.Get(t, "jobs")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "<title>River</title>")
-	status, _ = get(t, p.urls["webhook"])
+	status, _ = p.Get(t, "webhook")
 	assert.Equal(t, http.StatusMethodNotAllowed, status)
-	status, body = get(t, p.urls["consent"])
+	status, body = p.Get(t, "consent")
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, "consent")
-	assert.FileExists(t, p.urls["database"])
+	assert.FileExists(t, p.URLs["database"])
 
 	waits := regexp.MustCompile(`count\{kind="basiq_wait",outcome="completed"\} 3\n`)
 	added := regexp.MustCompile(`basiq_fleet_sync_changes_total\{kind="added"\} [1-9]`)
 	require.Eventually(t, func() bool {
-		_, body = get(t, p.urls["metrics"])
+		_, body = p.Get(t, "metrics")
 		return waits.MatchString(body) && added.MatchString(body)
 	}, 2*time.Minute, 250*time.Millisecond, "three users are connected and synced")
-	assert.Zero(t, p.stop(t), p.stderr.String())
-	log := p.stderr.String()
+	p.Stop(t)
+	log := p.Log.String()
 	assert.Contains(t, log, `"msg":"stopped"`)
 	assert.NotContains(t, log, "Bearer")
 	assert.NotContains(t, log, "basiqtest-not-a-real-api-key")
 	assert.NotContains(t, log, "hooli.com")
-	assert.NoFileExists(t, p.urls["database"], "the database of the sandbox is temporary")
+	assert.NoFileExists(t, p.URLs["database"], "the database of the sandbox is temporary")
 }
 
 // With an API key, a process continues with the database of a process that was killed.
@@ -129,7 +77,7 @@ func TestServe_Restart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "basiq.db")
 	key := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(key, []byte("basiqtest-not-a-real-api-key\n"), 0o600))
-	env := []string{"BASIQ_API_KEY_FILE=" + key, "BASIQ_API=" + sandbox.urls["sandbox"]}
+	env := []string{"BASIQ_API_KEY_FILE=" + key, "BASIQ_API=" + sandbox.URLs["sandbox"]}
 	first := start(t, env, append(anyPorts, "-db", file)...)
 	require.NoError(t, first.Process.Kill()) // as kill -9
 	_ = first.Wait()
@@ -137,13 +85,13 @@ func TestServe_Restart(t *testing.T) {
 	// What the first process was doing is done again after JobTimeout. The periodic jobs do not wait for it.
 	listed := regexp.MustCompile(`count\{kind="basiq_list_users",outcome="completed"\} 1\n`)
 	require.Eventually(t, func() bool {
-		_, body := get(t, second.urls["metrics"])
+		_, body := second.Get(t, "metrics")
 		return listed.MatchString(body)
 	}, 2*time.Minute, 250*time.Millisecond, "the second process becomes the leader")
-	status, _ := get(t, second.urls["webhook"])
+	status, _ := second.Get(t, "webhook")
 	assert.Equal(t, http.StatusNotFound, status, "without a webhook secret")
-	assert.Zero(t, second.stop(t), second.stderr.String())
-	assert.Zero(t, sandbox.stop(t), sandbox.stderr.String())
+	second.Stop(t)
+	sandbox.Stop(t)
 	info, err := os.Stat(file)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
