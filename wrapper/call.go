@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,8 @@ import (
 	"reflect"
 	"strings"
 	"sync/atomic"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/basiq-go/basiq-go/api"
 	"github.com/basiq-go/basiq-go/gen"
