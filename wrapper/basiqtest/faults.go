@@ -397,7 +397,7 @@ func findOperation(name string) (*route, error) {
 		"; must be an operationId of openapi.yaml, such as getJobs"))
 }
 
-// didYouMean returns a suggestion of known names that are similar to name. If there are none, it returns otherwise.
+// didYouMean suggests known names that are similar to name. The text otherwise is the result if no known name is similar.
 func didYouMean(name string, known []string, otherwise string) string {
 	near := map[string]int{}
 	for _, k := range known {

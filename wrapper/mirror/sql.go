@@ -98,7 +98,7 @@ func (tx *dbTx) exec(ctx context.Context, statement string, args ...any) (change
 	return changed
 }
 
-// row scans the only column of the row that a statement returns. The error is [sql.ErrNoRows] if there is none.
+// row executes a statement whose result is one value, and stores it. Without a row it returns [sql.ErrNoRows].
 func (tx *dbTx) row(ctx context.Context, value any, statement string, args ...any) error {
 	if tx.err != nil {
 		return tx.err
@@ -180,7 +180,7 @@ func anySlice(list []string) []any {
 	return values
 }
 
-// updateAll returns an ON CONFLICT clause that replaces all columns except the key.
+// updateAll returns an ON CONFLICT clause that replaces all columns. Those of the key are equal already.
 func updateAll(key, columns string) string {
 	var set []string
 	for column := range strings.SplitSeq(columns, ", ") {
