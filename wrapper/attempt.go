@@ -20,7 +20,7 @@ type attempt struct {
 	ended bool
 	// permitted is set while the attempt has a permit of the rate limit that no request has used.
 	permitted atomic.Bool
-	// requests counts the requests that were handed to the http.Client.
+	// requests counts the requests that were handed to the transport.
 	requests int
 	// maybeApplied counts the requests that Basiq may have carried out: requests in flight, and requests whose outcome
 	// does not prove the opposite.
@@ -44,7 +44,7 @@ func attemptFrom(ctx context.Context) *attempt {
 
 var errAttemptEnded = errors.New("the attempt that the request belongs to has ended")
 
-// begin records that a request is about to be handed to the http.Client. It returns an error if the attempt has ended.
+// begin records that a request is about to be handed to the transport. It returns an error if the attempt has ended.
 func (a *attempt) begin() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -140,7 +140,7 @@ func (a *authorizer) token(ctx context.Context, scope Scope, record *attempt) (T
 	return token, header, nil
 }
 
-// closeBody closes a request's body, as the http.Client does for every request.
+// closeBody closes a request's body, as a transport does for every request.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()

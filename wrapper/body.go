@@ -36,10 +36,12 @@ const (
 // garbage.
 func readBody(resp *http.Response, limit int64, pooled bool) *bufferedBody {
 	defer func() { _ = resp.Body.Close() }()
-	body := &bufferedBody{pooled: pooled, buffer: new([]byte)}
+	body := &bufferedBody{pooled: pooled}
 	body.conn, _ = resp.Body.(interface{ closeConn() })
 	if pooled {
 		body.buffer = buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds no other type
+	} else {
+		body.buffer = new([]byte)
 	}
 	if n := resp.ContentLength; n > 0 && n <= min(limit, maxPreallocated) {
 		*body.buffer = slices.Grow(*body.buffer, int(n)+1) // one more to read the io.EOF

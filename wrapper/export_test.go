@@ -33,11 +33,10 @@ func SlotOutlivesSweep(c *Client, scope Scope) bool {
 	return cache.slots[scope] != nil
 }
 
-// DefaultTransport returns the transports that a client without an http.Client uses for calls and for uploads.
-func DefaultTransport(c *Client) (calls, uploads *http.Transport) {
-	calls, _ = c.config.httpClient.Transport.(*http.Transport)
-	uploads, _ = c.config.uploadClient.Transport.(*http.Transport)
-	return calls, uploads
+// DefaultTransport returns the transport that a client without an http.Client uses.
+func DefaultTransport(c *Client) *http.Transport {
+	transport, _ := c.config.httpClient.Transport.(*http.Transport)
+	return transport
 }
 
 // FirstQuery returns the query of the first page of a user's transactions.

@@ -73,7 +73,7 @@ type AttemptResult struct {
 	// Waited is the total duration of the waits inside the attempt: for a token, and for the rate limit if the attempt
 	// sent more than one request.
 	Waited time.Duration
-	// Requests is how many requests the attempt handed to the http.Client. It is 0 if middleware or a missing token
+	// Requests is how many requests the attempt handed to the transport. It is 0 if middleware or a missing token
 	// ended the attempt, and 2 if Basiq rejected the first token.
 	Requests int
 	// StatusCode is the HTTP status. It is 0 without a response.

@@ -64,17 +64,17 @@ type config struct {
 	consentURL *url.URL
 	version    APIVersion
 	httpClient *http.Client
-	// uploadClient sends uploads, which take longer than other requests.
-	uploadClient *http.Client
-	product      string
-	retry        RetryPolicy
-	bodyLimit    int64
-	middleware   []Middleware
-	logger       *slog.Logger
-	tokenSource  TokenSource
-	limiter      Limiter
-	unknown      *unknownFields
-	observers    observers
+	// timeout limits one attempt, uploadTimeout one attempt of an upload.
+	timeout, uploadTimeout time.Duration
+	product                string
+	retry                  RetryPolicy
+	bodyLimit              int64
+	middleware             []Middleware
+	logger                 *slog.Logger
+	tokenSource            TokenSource
+	limiter                Limiter
+	unknown                *unknownFields
+	observers              observers
 }
 
 func newConfig(apiKey string, options []Option) (config, error) {
@@ -92,7 +92,7 @@ func newConfig(apiKey string, options []Option) (config, error) {
 			return config{}, err
 		}
 	}
-	c.setHTTPClients()
+	c.setHTTPClient()
 	port := map[string]string{"http": "80", "https": "443"}[c.baseURL.Scheme]
 	c.server = net.JoinHostPort(c.baseURL.Hostname(), cmp.Or(c.baseURL.Port(), port))
 	if c.logger == nil {
@@ -176,9 +176,10 @@ func parseEndpoint(text, example string) (u *url.URL, problem string) {
 	return u, ""
 }
 
-// WithHTTPClient sets the client that sends the requests. It is not modified. Its Timeout limits one attempt. The
-// default is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the place for tracing, proxies and
-// certificates, and must not allow TLS below 1.2. Its CheckRedirect is not used: a redirect is returned as an [Error].
+// WithHTTPClient sets the client whose Transport, Jar and Timeout are used for the requests. It is not modified. Its
+// Timeout limits one attempt. The default is 30 s, and ten minutes for [StatementsService.Upload]. Its Transport is the
+// place for tracing, proxies and certificates, and must not allow TLS below 1.2. Its CheckRedirect is not used: a redirect
+// is returned as an [Error].
 //
 // Start from [NewTransport] rather than from an empty http.Transport. Without HTTP/2 pings (http.HTTP2Config) a dead
 // connection is used until TCP times out. A RoundTripper that wraps a transport should implement [PassThrough] if it

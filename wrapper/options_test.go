@@ -11,6 +11,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -166,6 +167,47 @@ func TestRedirects_NotFollowed(t *testing.T) {
 				assert.Zero(t, elsewhere.Load())
 			})
 		}
+	}
+}
+
+// A gateway may bind a client to one of its servers with a cookie.
+func TestWithHTTPClient_Jar(t *testing.T) {
+	t.Parallel()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	var received []string
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		received = append(received, r.Header.Get("Cookie"))
+		http.SetCookie(w, &http.Cookie{Name: "server", Value: "7"})
+		_, _ = io.WriteString(w, userJSON)
+	}, basiq.WithHTTPClient(&http.Client{Jar: jar}))
+	for range 2 {
+		_, err := client.Users.Get(t.Context(), userID)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"", "server=7"}, received)
+}
+
+// Some implementations of http.RoundTripper break its contract.
+func TestWithHTTPClient_RoundTripperWithoutResponse(t *testing.T) {
+	t.Parallel()
+	response := &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(userJSON))}
+	for name, c := range map[string]struct {
+		resp *http.Response
+		err  error
+		want string
+	}{
+		"nothing":            {want: "transport returned nil response and nil error"},
+		"response and error": {response, errReset, errReset.Error()},
+		"no body":            {resp: &http.Response{StatusCode: http.StatusOK, ContentLength: 10}, want: "unexpected end of JSON input"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient(t, &stub{respond: func(int, request) (*http.Response, error) { return c.resp, c.err }}, balanced(t))
+			_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@example.com"})
+			require.ErrorContains(t, err, c.want)
+			assert.True(t, basiq.MayHaveSucceeded(err))
+		})
 	}
 }
 

@@ -23,7 +23,7 @@ func isPermanent(last outcome) bool {
 		return false
 	}
 	text := last.err.Error()
-	return strings.HasPrefix(text, "tls: ") || text == "http: server gave HTTP response to HTTPS client" || isProxyRefusal(text)
+	return strings.HasPrefix(text, "tls: ") || isProxyRefusal(text)
 }
 
 // isProxyRefusal reports whether text is the error of net/http for a proxy's 4xx response to CONNECT: only the status

@@ -28,7 +28,7 @@ type outcome struct {
 	err error
 	// maybeApplied is set if Basiq may have carried it out.
 	maybeApplied bool
-	// requests is how many requests were handed to the http.Client.
+	// requests is how many requests were handed to the transport.
 	requests int
 	// waited is how long requests inside the attempt waited for the rate limit or a token.
 	waited time.Duration
@@ -216,7 +216,7 @@ func (r *retrier) observeThrottling(call *callState, last outcome, delay, asked 
 func shouldRetry(op *Operation, last outcome) bool {
 	safe := op.Idempotent() || !last.maybeApplied
 	if last.resp == nil {
-		// A failed token request was already retried. A request that was not handed to the http.Client was rejected by
+		// A failed token request was already retried. A request that was not handed to the transport was rejected by
 		// middleware.
 		_, noToken := errors.AsType[*tokenError](last.err)
 		return safe && last.requests > 0 && !noToken && !isPermanent(last)

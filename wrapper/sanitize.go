@@ -135,7 +135,7 @@ func sanitizeText(err error, hide redactor, ofResponse bool) string {
 	text := err.Error()
 	if ofResponse {
 		_, badHeader := errors.AsType[textproto.ProtocolError](err)
-		if badHeader || strings.Contains(text, "malformed ") || strings.HasPrefix(text, "failed to parse Location header ") {
+		if badHeader || strings.Contains(text, "malformed ") {
 			return "invalid HTTP response"
 		}
 	}

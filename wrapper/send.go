@@ -1,6 +1,7 @@
 package basiq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,12 +16,12 @@ import (
 	"time"
 )
 
-// sender is the innermost stage of the chain. It waits for the rate limit, hands requests to the http.Client and
-// records whether Basiq may have carried them out.
+// sender is the innermost stage of the chain. It waits for the rate limit, hands requests to the transport of the
+// http.Client and records whether Basiq may have carried them out.
 type sender struct {
-	client, uploads http.Client
-	// timeout and uploadTimeout are the Timeouts of the clients, which would cost a goroutine and two timers per
-	// request.
+	transport http.RoundTripper
+	// jar is the cookie jar of the http.Client. It may be nil.
+	jar                    http.CookieJar
 	timeout, uploadTimeout time.Duration
 	limiter                Limiter
 	// accept and userAgent are headers, ready for every request.
@@ -29,20 +30,13 @@ type sender struct {
 	http1 atomic.Bool
 }
 
-// newSender returns a sender whose clients follow no redirects. The API sends none. net/http would send a body with
-// a bank password to any host, and change a DELETE to a GET whose 200 looks like success.
 func newSender(config config) *sender {
 	agent := fmt.Sprintf("%s basiq-go/%s (%s; %s)", config.product, Version, runtime.Version(), runtime.GOOS)
-	s := &sender{
-		client: *config.httpClient, uploads: *config.uploadClient, limiter: config.limiter,
+	return &sender{
+		transport: cmp.Or(config.httpClient.Transport, http.DefaultTransport), jar: config.httpClient.Jar,
+		timeout: config.timeout, uploadTimeout: config.uploadTimeout, limiter: config.limiter,
 		accept: []string{mediaJSON}, userAgent: []string{strings.TrimSpace(agent)},
-		timeout: config.httpClient.Timeout, uploadTimeout: config.uploadClient.Timeout,
 	}
-	for _, client := range []*http.Client{&s.client, &s.uploads} {
-		client.Timeout = 0
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	return s
 }
 
 var noCache = []string{"no-cache"}
@@ -59,13 +53,12 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		closeBody(req)
 		return nil, err
 	}
-	client, timeout := &s.client, s.timeout
+	x := &exchange{timeout: s.timeout, transport: knownTransport(s.transport), req: req}
 	if call.operation == opCreateStatement {
-		client, timeout = &s.uploads, s.uploadTimeout
+		x.timeout = s.uploadTimeout
 	}
-	x := &exchange{timeout: timeout, transport: knownTransport(client.Transport), req: req}
 	x.wire = s.wireRequest(ctx, req, call, x, authorization)
-	resp, err := client.Do(x.wire)
+	resp, err := s.roundTrip(x.wire)
 	if x.notApplied(resp, err) {
 		record.markNotApplied()
 	}
@@ -77,9 +70,6 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		s.http1.Store(x.http1)
 		resp.Request = req
 		x.body, resp.Body = resp.Body, x
-		if resp.Body == nil { // a transport of the caller may return no body
-			x.body = http.NoBody
-		}
 	} else {
 		x.cancel()
 	}
@@ -87,6 +77,30 @@ func (s *sender) send(req *http.Request, call *callState, record *attempt, autho
 		call.redactor.Store(x.redactor())
 	}
 	return resp, err
+}
+
+// roundTrip sends a request and receives the head of the response. It does what http.Client.Do does for this API, without
+// its copy of the headers and its goroutine for the timeout. It follows no redirects. The API sends none. net/http would
+// send a body with a bank password to any host, and change a DELETE to a GET whose 200 looks like success.
+func (s *sender) roundTrip(wire *http.Request) (*http.Response, error) {
+	if s.jar != nil {
+		for _, cookie := range s.jar.Cookies(wire.URL) {
+			wire.AddCookie(cookie)
+		}
+	}
+	resp, err := s.transport.RoundTrip(wire)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errors.New("transport returned nil response and nil error")
+	case resp.Body == nil: // allowed for a transport of the caller
+		resp.Body = http.NoBody
+	}
+	if s.jar != nil {
+		s.jar.SetCookies(wire.URL, resp.Cookies())
+	}
+	return resp, nil
 }
 
 // waitForLimit waits until the rate limit allows a request, unless the retrier has waited already.
@@ -108,7 +122,7 @@ func limit(ctx context.Context, limiter Limiter) error {
 
 var errRateLimit = errors.New("rate limit")
 
-// wireRequest returns the request that is handed to the http.Client.
+// wireRequest returns the request that is handed to the transport.
 func (s *sender) wireRequest(ctx context.Context, req *http.Request, call *callState, x *exchange, authorization []string) *http.Request {
 	x.bounded, x.cancel = context.WithTimeout(ctx, x.timeout)
 	x.trace.GetConn = func(string) { x.connRequested.Store(true) }

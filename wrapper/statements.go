@@ -85,7 +85,7 @@ func (s *StatementsService) Upload(ctx context.Context, userID string, statement
 	if err != nil {
 		return nil, invalidInput(op.Name, "statement.Content", err.Error())
 	}
-	upload.timeout = s.client.config.uploadClient.Timeout
+	upload.timeout = s.client.config.uploadTimeout
 	defer func() { file.panicked.Load().raise() }()
 	job, err := s.upload(ctx, userID, upload)
 	if failure, ok := errors.AsType[*Error](err); ok && failure.StatusCode == http.StatusExpectationFailed && upload.expect && file.rewindable() {

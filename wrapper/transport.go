@@ -46,17 +46,16 @@ func NewTransport() *http.Transport {
 	return transport
 }
 
-// setHTTPClients sets the http.Clients and their default timeouts. Without a Timeout a client would wait forever for a
-// server that does not respond.
-func (c *config) setHTTPClients() {
+// setHTTPClient sets the http.Client and the timeouts. Without a timeout a client would wait forever for a server that
+// does not respond.
+func (c *config) setHTTPClient() {
 	if c.httpClient == nil {
 		c.httpClient = &http.Client{Transport: NewTransport()}
 	}
-	bounded, uploads := *c.httpClient, *c.httpClient
-	if c.httpClient.Timeout <= 0 {
-		bounded.Timeout, uploads.Timeout = defaultTimeout, uploadTimeout
+	c.timeout, c.uploadTimeout = c.httpClient.Timeout, c.httpClient.Timeout
+	if c.timeout <= 0 {
+		c.timeout, c.uploadTimeout = defaultTimeout, uploadTimeout
 	}
-	c.httpClient, c.uploadClient = &bounded, &uploads
 }
 
 // allowsOldTLS reports whether a configuration allows TLS versions below 1.2. A version of 0 is the default of

@@ -73,7 +73,7 @@ func TestDefaultTransport_Limits(t *testing.T) {
 			t.Cleanup(server.Close)
 			client, err := basiq.New("", basiq.WithBaseURL(server.URL), basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(fastRetry))
 			require.NoError(t, err)
-			transport, _ := basiq.DefaultTransport(client)
+			transport := basiq.DefaultTransport(client)
 			t.Cleanup(transport.CloseIdleConnections)
 			transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 			_, err = client.Users.Get(t.Context(), userID)
@@ -126,11 +126,10 @@ func TestDefaultTransport_Timeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, err := basiq.New("", version21, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 1}))
 		require.NoError(t, err)
-		calls, uploads := basiq.DefaultTransport(client)
-		require.Same(t, calls, uploads, "calls and uploads must share a connection pool")
+		transport := basiq.DefaultTransport(client)
 		over := make(chan struct{})
 		defer close(over) // net/http continues to dial for later requests
-		calls.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			<-over // a host that does not respond
 			return nil, errReset
 		}
@@ -231,7 +230,7 @@ func TestDefaultTransport_ConnectionReuse(t *testing.T) {
 	t.Cleanup(server.Close)
 	client, err := basiq.New("", basiq.WithBaseURL(server.URL), basiq.WithTokenSource(fixedTokens("token-1")))
 	require.NoError(t, err)
-	transport, _ := basiq.DefaultTransport(client)
+	transport := basiq.DefaultTransport(client)
 	t.Cleanup(transport.CloseIdleConnections)
 	for range waves {
 		var wave sync.WaitGroup
