@@ -3,7 +3,6 @@ package basiq
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"hash/maphash"
 	"iter"
@@ -11,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1"
 )
 
 var (
