@@ -626,3 +626,27 @@ func FuzzToken(f *testing.F) {
 
 // printable lists the characters that a token may contain.
 const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+
+// A wait for the limit of token requests is reported, and does not count as time of the attempt.
+func TestAuth_TokenRequestLimit_Observed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var waited time.Duration
+		var attempt basiq.AttemptResult
+		client := newClient(t, &stub{}, basiq.WithObserver(basiq.Observer{
+			Waited: func(_ context.Context, _ basiq.CallInfo, wait basiq.WaitInfo) {
+				if wait.Reason == basiq.WaitRateLimit {
+					waited += wait.Duration
+				}
+			},
+			AttemptEnded: func(_ context.Context, _ basiq.CallInfo, result basiq.AttemptResult) { attempt = result },
+		}))
+		for range 101 {
+			_, err := client.Tokens.Create(t.Context(), basiq.ServerAccess())
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 500*time.Millisecond, waited)
+		assert.Equal(t, 500*time.Millisecond, attempt.Waited)
+		assert.Zero(t, attempt.Duration)
+	})
+}

@@ -158,6 +158,46 @@ func accepted(shape hostileBody, value any) []byte {
 	return longest
 }
 
+// The cost of a value of this type is 128 + 64 bytes, which divides the budgets.
+type budgeted = map[string][64]byte
+
+func TestCheckBudget_Limits(t *testing.T) {
+	t.Parallel()
+	const each = 192
+	object := func(values int, rest string) []byte { return []byte("{" + strings.Repeat(",", values-1) + rest) }
+	spaces := func(n int) string { return strings.Repeat(" ", n) }
+	const invalid, fewer = "\xff", 262_143 // so that the rest of the budget is a multiple of invalidCost
+	rest := (decodeBudget-each*fewer)/invalidCost - fewer - len(invalid)
+	for name, c := range map[string]struct {
+		body     []byte
+		large    bool
+		tooLarge bool
+	}{
+		"half of the budget":              {body: object(decodeTwiceBudget/each, "")},
+		"more than half":                  {body: object(decodeTwiceBudget/each+1, ""), large: true},
+		"the whole budget":                {body: object(decodeBudget/each, ""), large: true},
+		"more":                            {body: object(decodeBudget/each+1, ""), large: true, tooLarge: true},
+		"commas in a string":              {body: object(10, `"`+strings.Repeat(`,\"[{`, decodeBudget/each)+`"`)},
+		"invalid UTF-8":                   {body: object(fewer, invalid+spaces(rest)), large: true},
+		"more invalid UTF-8":              {body: object(fewer, invalid+spaces(rest+1)), large: true, tooLarge: true},
+		"invalid UTF-8 without values":    {body: []byte(invalid + spaces(decodeTwiceBudget/invalidCost-1))},
+		"each byte is an invalid value":   {body: object(decodeTwiceBudget/(each+invalidCost)+1, invalid), large: true},
+		"text after the end of the value": {body: object(1, "}}"+strings.Repeat(",", 2*decodeBudget/each))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			large, err := checkBudget(c.body, new(budgeted))
+			assert.Equal(t, c.large, large)
+			if !c.tooLarge {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, ErrResponseTooLarge)
+			assert.ErrorContains(t, err, "values exceed 96 MiB of memory")
+		})
+	}
+}
+
 //nolint:paralleltest // measures the heap
 func TestDecode_HostileBodies(t *testing.T) {
 	if testing.Short() || raceEnabled {

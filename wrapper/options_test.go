@@ -366,6 +366,29 @@ func TestMiddleware_ReplacesContext(t *testing.T) {
 	assert.True(t, body.closed, "the body of an unsent request must be closed")
 }
 
+// The context of the call, which a limiter receives, is not the context of an attempt.
+func TestMiddleware_ContextOfCall(t *testing.T) {
+	t.Parallel()
+	s := &stub{respond: respondWith(ok(201, userJSON))}
+	limiter := &contextLimiter{}
+	client := newClient(t, s, basiq.WithRateLimit(limiter), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) { return next.Do(req.WithContext(limiter.last)) })
+	}))
+	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+	require.ErrorContains(t, err, "middleware replaced the request's context")
+	assert.Empty(t, s.seen())
+}
+
+// contextLimiter keeps the context of the last wait.
+type contextLimiter struct {
+	last context.Context //nolint:containedctx // for a test
+}
+
+func (l *contextLimiter) Wait(ctx context.Context) error {
+	l.last = ctx
+	return nil
+}
+
 // A context derived from the attempt's context contains the same record.
 func TestMiddleware_DerivesContext(t *testing.T) {
 	t.Parallel()

@@ -162,8 +162,8 @@ func (s *suite) list(ctx context.Context) error {
 	return nil
 }
 
-// try runs the tests that reach a mutant: first those in the test file of the mutant's file, which most likely detect it, then
-// the fastest.
+// try runs the tests that reach a mutant: first the fast ones in the test file of the mutant's file, which most likely detect it,
+// then the others, fastest first.
 func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error) {
 	var tests []*test
 	for _, t := range s.tests {
@@ -184,7 +184,7 @@ func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error)
 	}
 	subject := strings.TrimSuffix(m.file, ".go")
 	rank := func(t *test) time.Duration {
-		if strings.HasPrefix(t.file, subject) {
+		if strings.HasPrefix(t.file, subject) && t.took < 5*time.Second {
 			return t.took
 		}
 		return t.took + time.Hour
