@@ -19,8 +19,8 @@ import (
 // sender is the innermost stage of the chain. It waits for the rate limit, hands requests to the transport of the
 // http.Client and records whether Basiq may have carried them out.
 type sender struct {
-	transport http.RoundTripper
-	// jar is the cookie jar of the http.Client. It may be nil.
+	// transport and jar are those of the http.Client. Both may be nil.
+	transport              http.RoundTripper
 	jar                    http.CookieJar
 	timeout, uploadTimeout time.Duration
 	limiter                Limiter
@@ -33,7 +33,7 @@ type sender struct {
 func newSender(config config) *sender {
 	agent := fmt.Sprintf("%s basiq-go/%s (%s; %s)", config.product, Version, runtime.Version(), runtime.GOOS)
 	return &sender{
-		transport: cmp.Or(config.httpClient.Transport, http.DefaultTransport), jar: config.httpClient.Jar,
+		transport: config.httpClient.Transport, jar: config.httpClient.Jar,
 		timeout: config.timeout, uploadTimeout: config.uploadTimeout, limiter: config.limiter,
 		accept: []string{mediaJSON}, userAgent: []string{strings.TrimSpace(agent)},
 	}
@@ -88,7 +88,7 @@ func (s *sender) roundTrip(wire *http.Request) (*http.Response, error) {
 			wire.AddCookie(cookie)
 		}
 	}
-	resp, err := s.transport.RoundTrip(wire)
+	resp, err := cmp.Or(s.transport, http.DefaultTransport).RoundTrip(wire)
 	switch {
 	case err != nil:
 		return nil, err
