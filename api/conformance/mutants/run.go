@@ -43,6 +43,10 @@ type suite struct {
 	tests        []*test
 }
 
+// slowTest is the duration above which a test is slow. A mutant that lives costs the time of all tests that are tried. There are
+// hundreds, and a few tests take most of the time.
+const slowTest = 2 * time.Second
+
 // test is a test of a suite.
 type test struct {
 	name, file string
@@ -162,14 +166,22 @@ func (s *suite) list(ctx context.Context) error {
 	return nil
 }
 
-// try runs the tests that reach a mutant: first the fast ones in the test file of the mutant's file, which most likely detect it,
-// then the others, fastest first.
+// try runs the tests that reach a mutant: first those in the test file of the mutant's file, which most likely detect it, then the
+// others, fastest first. It omits slow tests in other files, unless no other test reaches the mutant.
 func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error) {
-	var tests []*test
+	subject := strings.TrimSuffix(m.file, ".go")
+	var tests, slow []*test
 	for _, t := range s.tests {
-		if m.alone != "" || t.reached[m.id] != 0 {
+		switch {
+		case m.alone == "" && t.reached[m.id] == 0:
+		case t.took <= slowTest || strings.HasPrefix(t.file, subject):
 			tests = append(tests, t)
+		default:
+			slow = append(slow, t)
 		}
+	}
+	if len(tests) == 0 {
+		tests = slow
 	}
 	if len(tests) == 0 {
 		return notCovered, nil
@@ -182,9 +194,8 @@ func (s *suite) try(ctx context.Context, tmp string, m *mutant) (outcome, error)
 		}
 		defer func() { _ = os.Remove(program) }()
 	}
-	subject := strings.TrimSuffix(m.file, ".go")
 	rank := func(t *test) time.Duration {
-		if strings.HasPrefix(t.file, subject) && t.took < 5*time.Second {
+		if strings.HasPrefix(t.file, subject) && t.took <= slowTest {
 			return t.took
 		}
 		return t.took + time.Hour
