@@ -284,9 +284,10 @@ func TestWaitEach_EarlyExit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
+				var answered atomic.Bool
 				s := &jobServer{}
 				s.respond = func(req *http.Request, jobID string) (*http.Response, error) {
-					if jobID == "0" {
+					if answered.CompareAndSwap(false, true) { // the first poll, of any job
 						return responseFor(jobID, jobSucceeded), nil
 					}
 					<-req.Context().Done()
