@@ -56,6 +56,9 @@ func readAll(buffer []byte, r io.Reader, limit int64) ([]byte, error) {
 	for {
 		if len(buffer) == cap(buffer) {
 			size := 2*int64(len(buffer)) + bytes.MinRead
+			if len(buffer) >= maxPooledBuffer {
+				size *= 4 // fewer copies of a large body, which are garbage
+			}
 			if size > limit {
 				size = limit + 1 // one more to notice a larger body
 			}

@@ -21,7 +21,7 @@ const (
 	// sliceGrowth is the ratio between the memory that a growing slice allocates and the memory that it needs.
 	sliceGrowth = 3
 	// invalidCost is charged for each byte of invalid UTF-8: it is replaced by three bytes, in a buffer that grows.
-	invalidCost = 10
+	invalidCost = 14
 )
 
 // checkBudget returns an error if decoding body into value could take more memory than decodeBudget. large is set if it

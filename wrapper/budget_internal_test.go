@@ -166,7 +166,11 @@ func TestCheckBudget_Limits(t *testing.T) {
 	const each = 192
 	object := func(values int, rest string) []byte { return []byte("{" + strings.Repeat(",", values-1) + rest) }
 	spaces := func(n int) string { return strings.Repeat(" ", n) }
-	const invalid, fewer = "\xff", 262_143 // so that the rest of the budget is a multiple of invalidCost
+	const invalid = "\xff"
+	fewer := decodeTwiceBudget / each
+	for (decodeBudget-each*fewer)%invalidCost != 0 { // so that invalid bytes can take the rest of the budget
+		fewer--
+	}
 	rest := (decodeBudget-each*fewer)/invalidCost - fewer - len(invalid)
 	for name, c := range map[string]struct {
 		body     []byte

@@ -124,12 +124,18 @@ func prepare(ctx context.Context, dir, tmp string, workers int) (*suite, error) 
 		if err := os.WriteFile(note, make([]byte, len(s.mutation.mutants)+1), 0o600); err != nil {
 			return err
 		}
-		start := time.Now()
-		result, output := s.run(ctx, s.program, []*test{t}, 2*time.Minute, "MUTANTS_REACHED="+note)
+		var result outcome
+		var output string
+		for range 2 { // on a busy machine a test that measures may fail
+			start := time.Now()
+			result, output = s.run(ctx, s.program, []*test{t}, 2*time.Minute, "MUTANTS_REACHED="+note)
+			if t.took = time.Since(start); result == lived {
+				break
+			}
+		}
 		if result != lived {
 			return fmt.Errorf("%s fails without a mutant:\n%s", t.name, output)
 		}
-		t.took = time.Since(start)
 		t.reached, err = os.ReadFile(note) //nolint:gosec // written above
 		return err
 	})
