@@ -30,8 +30,8 @@ const (
 type UsersService struct{ client *Client }
 
 // List returns the application's users. Only an old guide of API 2.1 documents it, without pages and with few fields;
-// [UsersService.Get] returns all fields. Errors: [ErrForbidden]. operationId: getUsers, a name that Basiq does not
-// define.
+// [UsersService.Get] returns all fields. Errors: [ErrForbidden], and [ErrResponseTooLarge] for more than about 40,000
+// users. operationId: getUsers, a name that Basiq does not define.
 func (s *UsersService) List(ctx context.Context) iter.Seq2[*User, error] {
 	return list(ctx, s.client, opGetUsers, nil, userResource, s.client.raw.GetUsers, listOptions[User]{})
 }
