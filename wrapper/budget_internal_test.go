@@ -202,6 +202,15 @@ func TestCheckBudget_Limits(t *testing.T) {
 	}
 }
 
+// Basiq lists all users of an application in one response.
+func TestCheckBudget_Users(t *testing.T) {
+	t.Parallel()
+	const user = `{"type":"user","id":"1bd9a1a5-9f6c-4c9b-8b1b-f8fa1d9eb96a","links":{"self":"https://au-api.basiq.io/users/1bd9a1a5-9f6c-4c9b-8b1b-f8fa1d9eb96a"}}`
+	body := []byte(`{"type":"list","data":[` + strings.Repeat(user+",", 40_000) + user + `]}`)
+	_, err := checkBudget(body, responses["users"]())
+	require.NoError(t, err)
+}
+
 //nolint:paralleltest // measures the heap
 func TestDecode_HostileBodies(t *testing.T) {
 	if testing.Short() || raceEnabled {
