@@ -177,6 +177,7 @@ func TestCheckBudget_Limits(t *testing.T) {
 		large    bool
 		tooLarge bool
 	}{
+		"small":                           {body: object(10, "")},
 		"half of the budget":              {body: object(decodeTwiceBudget/each, "")},
 		"more than half":                  {body: object(decodeTwiceBudget/each+1, ""), large: true},
 		"the whole budget":                {body: object(decodeBudget/each, ""), large: true},
