@@ -47,6 +47,8 @@ func TestErrors_Bodies(t *testing.T) {
 		"HTML":          {502, "<html><body>Bad Gateway</body></html>", "basiq: Connections.Get: 502 Bad Gateway: unexpected response body"},
 		"empty":         {503, "", "basiq: Connections.Get: 503 Service Unavailable: unexpected response body"},
 		"truncated":     {500, `{"type":"list","correlationId":"abc","data":[{"type":"err`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"cut":           {500, `{"correlationId":"abc","data":[{"code":"x","detail":"y"}],`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"not JSON":      {500, `{"correlationId":"abc","data":[{"code":"x","detail":"y"}]} x`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
 		"array":         {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
 		"null":          {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
 		"mistyped code": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},

@@ -101,8 +101,12 @@ func TestJob_States(t *testing.T) {
 			body:       `{"id":"j1","links":{"self":"/jobs/j1","source":"https://au-api.basiq.io/users/u1/connections/c1?a=b"}}`,
 			connection: "u1/c1",
 		},
-		"report":                {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
-		"invalid link":          {body: `{"id":"j1","links":{"source":"%zz"}}`},
+		"report":       {body: `{"id":"j1","links":{"source":"/reports/r1"}}`},
+		"invalid link": {body: `{"id":"j1","links":{"source":"%zz"}}`},
+		"invalid link of the step": {
+			body:       `{"id":"j1","links":{"source":"/users/u1/connections/c1"},"steps":[` + step("verify-credentials", "success", `{"type":"link","url":"%zz"}`) + `]}`,
+			connection: "u1/c1", done: true, finished: 1, total: 1,
+		},
 		"invalid connection ID": {body: `{"id":"j1","links":{"source":"/users/u1/connections/%2e%2e"}}`},
 		"invalid user ID":       {body: `{"id":"j1","links":{"source":"/users/a%3Fb/connections/c1"}}`},
 	} {
@@ -123,6 +127,46 @@ func TestJob_States(t *testing.T) {
 			} else {
 				assert.EqualError(t, job.Err(), c.err)
 			}
+		})
+	}
+}
+
+// A response to the start of a job must be about the connection that was asked for.
+func TestStartJob_OfOtherConnection(t *testing.T) {
+	t.Parallel()
+	of := func(path string) stubResponse {
+		return ok(202, `{"type":"job","id":"j1","links":{"source":"https://au-api.basiq.io`+path+`"}}`)
+	}
+	for path, right := range map[string]bool{
+		"/users/u1/connections/c1": true,
+		"/users/U1/connections/C1": true,
+		"/users/u2/connections/c1": false,
+		"/users/u1/connections/c2": false,
+		"/users/u2/connections/c2": false,
+		"/reports/r1":              true, // does not name a connection
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			_, client := newStub21(t, of(path), of(path), of(path))
+			for name, err := range map[string]error{
+				"Update":  errOf(client.Connections.Update(t.Context(), userID, connID, basiq.UpdateConnection{Password: basiq.NewSecret("hooli2016")})),
+				"Refresh": errOf(client.Connections.Refresh(t.Context(), userID, connID)),
+			} {
+				if right {
+					require.NoError(t, err, name)
+					continue
+				}
+				require.ErrorContains(t, err, "job belongs to another connection", name)
+				assert.True(t, basiq.MayHaveSucceeded(err), name)
+			}
+			// The connection is new, but not the user.
+			job, err := client.Connections.Create(t.Context(), userID, login)
+			if strings.Contains(path, "u2") {
+				require.ErrorContains(t, err, "job belongs to another connection")
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, "j1", job.ID)
 		})
 	}
 }

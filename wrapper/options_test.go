@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -491,6 +492,25 @@ func TestWithLogger(t *testing.T) {
 		attempt + `attempt=3 status=200`,
 		`level=INFO msg="basiq call"` + get + `attempts=3 status=200`,
 	}, strings.Split(strings.TrimSpace(log.String()), "\n"))
+}
+
+// The logged duration of a call excludes its waits.
+func TestWithLogger_Duration(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := &stub{respond: func(n int, _ request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			if n == 1 {
+				return stubResponse{status: 503, header: http.Header{"Retry-After": {"20"}}}.httpResponse(), nil
+			}
+			return reply(200, connectionJSON), nil
+		}}
+		client := newClient(t, s, basiq.WithTokenSource(fixedTokens("token-1")), basiq.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+			basiq.WithRetry(basiq.RetryPolicy{MaxAttempts: 2, BaseDelay: time.Nanosecond, MaxDelay: time.Minute}))
+		require.NoError(t, errOf(client.Connections.Get(t.Context(), userID, connID)))
+		assert.Contains(t, log.String(), " attempts=2 duration=2s waited=20")
+	})
 }
 
 func TestRaw(t *testing.T) {

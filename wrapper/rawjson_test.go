@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -30,6 +32,30 @@ func TestContextWithRawJSON_Get(t *testing.T) {
 		_, err = client.Accounts.Get(ctx, userID, "a1")
 		require.Error(t, err, problem)
 		assert.Nil(t, raw, problem)
+	}
+}
+
+func TestContextWithRawJSON_EveryOperation(t *testing.T) {
+	t.Parallel()
+	secret := []string{"postToken", "addWebhook", "updateWebhook"}
+	for _, c := range operationCalls {
+		t.Run(c.id, func(t *testing.T) {
+			t.Parallel()
+			if !strings.HasPrefix(c.body, "{") {
+				t.Skip("no JSON")
+			}
+			client := newClient(t, &stub{respond: respondWith(ok(c.status, c.body)), onToken: func(int) (*http.Response, error) {
+				return reply(200, tokenJSON), nil
+			}}, versionOf(t, c.id))
+			var raw []byte
+			require.NoError(t, c.call(withContext{t, basiq.ContextWithRawJSON(t.Context(), &raw)}, client))
+			if slices.Contains(secret, c.id) {
+				assert.Nil(t, raw)
+				return
+			}
+			assert.NotEmpty(t, raw)
+			assert.Contains(t, c.body, string(raw), "the response, or an item of the list")
+		})
 	}
 }
 

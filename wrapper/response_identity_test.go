@@ -187,32 +187,46 @@ func TestResponseIdentity_ConnectionClosed(t *testing.T) {
 // belong to another request.
 func TestResponseIdentity_ConnectionKept(t *testing.T) {
 	t.Parallel()
-	for first, closed := range map[string]bool{
-		"<html>login</html>":           false,
-		`{"type":"user","id":"` + "u1": false,
-		"garbage":                      false,
-		`[{"type":"user","id":"u1"}]`:  true,
-		`"u1"`:                         true,
-		"":                             true,
-		`{"type":"list","data":[]}`:    true,
-		`{"type":"account","id":"u1"}`: true,
+	get := func(client *basiq.Client) error { return errOf(client.Users.Get(t.Context(), userID)) }
+	list := func(client *basiq.Client) error {
+		for _, err := range client.Users.List(t.Context()) {
+			return err
+		}
+		return nil
+	}
+	for _, c := range []struct {
+		first  string
+		call   func(*basiq.Client) error
+		closed bool
+	}{
+		{"<html>login</html>", get, false},
+		{`{"type":"user","id":"` + "u1", get, false},
+		{"garbage", get, false},
+		{`[{"type":"user","id":"u1"}]`, get, true},
+		{`"u1"`, get, true},
+		{"", get, true},
+		{`{"type":"list","data":[]}`, get, true},
+		{`{"type":"account","id":"u1"}`, get, true},
+		{"garbage", list, false},
+		{"", list, true},
+		{`{"type":"user","id":"u1"}`, list, true},
+		{`{"type":"list","size":-1}`, list, true},
+		{`{"type":"list","size":1}`, list, true},
 	} {
 		var conns atomic.Int64
 		address := rawServer(t, func(w io.Writer, conn, n int, _ *http.Request) {
 			conns.Store(int64(conn))
 			if conn == 1 && n == 1 {
-				writeResponse(w, first)
+				writeResponse(w, c.first)
 				return
 			}
 			writeResponse(w, userJSON)
 		})
 		client, err := basiq.New(testKey, basiq.WithBaseURL(address), basiq.WithTokenSource(fixedTokens("token-1")))
 		require.NoError(t, err)
-		_, err = client.Users.Get(t.Context(), userID)
-		require.ErrorContains(t, err, "invalid response", "%q", first)
-		_, err = client.Users.Get(t.Context(), userID)
-		require.NoError(t, err)
-		assert.Equal(t, closed, conns.Load() == 2, "%q: connection closed", first)
+		require.ErrorContains(t, c.call(client), "invalid response", "%q", c.first)
+		require.NoError(t, get(client))
+		assert.Equal(t, c.closed, conns.Load() == 2, "%q: connection closed", c.first)
 	}
 }
 
