@@ -183,7 +183,7 @@ func (w *wait) step(ctx context.Context) (bool, error) {
 		w.job = nil // do not show another user's job
 		return true, ErrUserMismatch
 	}
-	text, _ := json.Marshal(job.Job) //nolint:errchkjson // a job that was decoded can be encoded
+	text, _ := json.Marshal(job.Job) // a job that was decoded can be encoded
 	sum := maphash.Bytes(fingerprintSeed, text)
 	isChanged := sum != w.seen
 	w.job, w.seen = job, sum
