@@ -202,7 +202,7 @@ tables: ## Write the tables of operations in wrapper/OPERATIONS.md and wrapper/R
 breaking: ## Fail if a change is incompatible with the last tagged version
 	@./api/breaking.sh
 
-# This takes more than half an hour on two processors. api/conformance/mutants documents flags such as MUTANTS=-file=^retry.go$.
+# This takes about an hour on two processors. api/conformance/mutants documents flags such as MUTANTS=-file=^retry.go$.
 mutants: ## Run the mutation tests of wrapper and webhook; fail if the tests miss too many mutants (MUTANTS=flags)
 	cd $(CONFORMANCE) && go run ./mutants -accepted mutants/accepted/webhook.txt $(MUTANTS) ../../wrapper/webhook
 	cd $(CONFORMANCE) && go run ./mutants -accepted mutants/accepted/basiq.txt $(MUTANTS) ../../wrapper
