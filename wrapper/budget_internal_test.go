@@ -179,6 +179,7 @@ func TestCheckBudget_Limits(t *testing.T) {
 	}{
 		"small":                           {body: object(10, "")},
 		"half of the budget":              {body: object(decodeTwiceBudget/each, "")},
+		"half, and commas in a string":    {body: object(decodeTwiceBudget/each, `",,,"`)},
 		"more than half":                  {body: object(decodeTwiceBudget/each+1, ""), large: true},
 		"the whole budget":                {body: object(decodeBudget/each, ""), large: true},
 		"more":                            {body: object(decodeBudget/each+1, ""), large: true, tooLarge: true},
