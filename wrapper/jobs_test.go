@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -169,6 +173,26 @@ func TestStartJob_OfOtherConnection(t *testing.T) {
 			assert.Equal(t, "j1", job.ID)
 		})
 	}
+}
+
+// A cached job would never end, and a cached token could have expired.
+func TestCacheControl(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	received := map[string]string{}
+	bodies := map[string]string{"/token": tokenJSON, "/jobs/j1": jobJSON, "/users/u1": userJSON}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		received[r.URL.Path] = r.Header.Get("Cache-Control")
+		_, _ = io.WriteString(w, bodies[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	client, err := basiq.New(testKey, basiq.WithBaseURL(server.URL))
+	require.NoError(t, err)
+	require.NoError(t, errOf(client.Jobs.Get(t.Context(), jobID)))
+	require.NoError(t, errOf(client.Users.Get(t.Context(), userID)))
+	assert.Equal(t, map[string]string{"/token": "no-cache", "/jobs/j1": "no-cache", "/users/u1": ""}, received)
 }
 
 func TestJob_ReportID(t *testing.T) {

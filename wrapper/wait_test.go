@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -157,22 +158,29 @@ func TestWait_ContextEnds(t *testing.T) {
 
 func TestWait_InvalidOptions(t *testing.T) {
 	t.Parallel()
-	for name, option := range map[string]basiq.WaitOption{
-		"nil":          nil,
-		"no function":  basiq.WithMFA(nil),
-		"no interval":  basiq.WithPollInterval(0, time.Second),
-		"too often":    basiq.WithPollInterval(99*time.Millisecond, time.Second),
-		"crossed":      basiq.WithPollInterval(2*time.Second, time.Second),
-		"zero maximum": basiq.WithMaxWait(0),
-		"empty user":   basiq.WithUser(""),
-		"invalid user": basiq.WithUser("../u1"),
+	const interval = "WithPollInterval: shortest must be at least 100 ms and longest at least shortest"
+	for name, c := range map[string]struct {
+		option basiq.WaitOption
+		want   string
+	}{
+		"nil":            {nil, "nil option"},
+		"no function":    {basiq.WithMFA(nil), "WithMFA: function must not be nil"},
+		"no interval":    {basiq.WithPollInterval(0, time.Second), interval},
+		"too often":      {basiq.WithPollInterval(99*time.Millisecond, time.Second), interval},
+		"crossed":        {basiq.WithPollInterval(2*time.Second, time.Second), interval},
+		"no rate":        {basiq.WithPollRate(0, 1), "WithPollRate: rate must be positive and concurrency at least 1"},
+		"no concurrency": {basiq.WithPollRate(1, 0), "WithPollRate: rate must be positive and concurrency at least 1"},
+		"not a rate":     {basiq.WithPollRate(math.NaN(), 1), "WithPollRate: rate must be positive and concurrency at least 1"},
+		"zero maximum":   {basiq.WithMaxWait(0), "WithMaxWait: limit must be positive"},
+		"empty user":     {basiq.WithUser(""), "WithUser: invalid userID"},
+		"invalid user":   {basiq.WithUser("../u1"), "WithUser: invalid userID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, client := newStub(t, jobSucceeded)
-			_, err := client.Jobs.Wait(t.Context(), jobID, option)
+			_, err := client.Jobs.Wait(t.Context(), jobID, c.option)
 			require.ErrorIs(t, err, basiq.ErrInvalidInput)
-			assert.True(t, strings.HasPrefix(err.Error(), "basiq: Jobs.Wait: options: "), err)
+			require.EqualError(t, err, "basiq: Jobs.Wait: options: "+c.want)
 			assert.Empty(t, s.seen())
 		})
 	}
