@@ -29,16 +29,16 @@ const (
 //
 // `[0,0,0]` takes two bytes an element on the wire and up to a KiB in memory.
 func checkBudget(body []byte, value any) (large bool, err error) {
-	var left int64 = decodeBudget
 	costs := costsOf(reflect.TypeOf(value).Elem())
 	most := slices.Max(costs[:])
-	if int64(len(body))*(most+invalidCost) <= decodeTwiceBudget {
+	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
+	if int64(values)*most+invalidCost*int64(len(body)) <= decodeTwiceBudget {
 		return false, nil
 	}
+	var left int64 = decodeBudget
 	if !utf8.Valid(body) {
 		left -= invalidCost * int64(len(body))
 	}
-	values := bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("[")) + bytes.Count(body, []byte("{"))
 	if int64(values)*most > left-decodeTwiceBudget {
 		left = charge(body, costs, left)
 	}
