@@ -90,6 +90,9 @@ var soakSteps = []struct {
 	{2, (*soaker).challenge},
 	{3, (*soaker).readBanks},
 	{3, (*soaker).enrich},
+	{3, (*soaker).insights},
+	{2, (*soaker).payees},
+	{2, (*soaker).merchants},
 	{3, (*soaker).affordability},
 	{2, (*soaker).income},
 	{2, (*soaker).expense},
@@ -584,6 +587,62 @@ func (c *soaker) enrich() {
 	_, _ = get(c, "Enrichment.Get", func(ctx context.Context) (*basiq.Enrich, error) {
 		return c.client().Enrichment.Get(ctx, basiq.EnrichQuery{Description: "WOOLWORTHS 1234 SYDNEY", InstitutionID: hooli, Country: "AU"})
 	})
+}
+
+func (c *soaker) insights() {
+	insight := func(name string, call func(ctx context.Context) (*basiq.Insight, error)) { _, _ = get(c, name, call) }
+	switch c.random.IntN(6) {
+	case 0:
+		insight("Insights.VerifyAccount", func(ctx context.Context) (*basiq.Insight, error) {
+			return c.now().Insights.VerifyAccount(ctx, c.user, basiq.VerifyAccount{AccountNumber: "10445533"})
+		})
+	case 1:
+		insight("Insights.VerifyBalance", func(ctx context.Context) (*basiq.Insight, error) {
+			return c.now().Insights.VerifyBalance(ctx, c.user, basiq.BalanceRange{Min: "1"})
+		})
+	case 2:
+		insight("Insights.VerifyIdentity", func(ctx context.Context) (*basiq.Insight, error) {
+			return c.now().Insights.VerifyIdentity(ctx, c.user, basiq.VerifyIdentity{Name: "Gavin Belson"})
+		})
+	case 3:
+		insight("Insights.Create", func(ctx context.Context) (*basiq.Insight, error) {
+			return c.now().Insights.Create(ctx, basiq.CreateInsight{
+				Users: []string{c.user}, Type: basiq.InsightTypeIDExpenseRatio, Data: map[string]any{"expense": "1000"},
+			})
+		})
+	case 4:
+		for _, kind := range firstOf(c, "Insights.Types", func(ctx context.Context) iter.Seq2[*basiq.InsightType, error] { return c.now().Insights.Types(ctx) }) {
+			_, _ = get(c, "Insights.Type", func(ctx context.Context) (*basiq.InsightType, error) {
+				return c.now().Insights.Type(ctx, basiq.InsightTypeID(kind.ID))
+			})
+		}
+	default:
+		for _, made := range firstOf(c, "Insights.List", func(ctx context.Context) iter.Seq2[*basiq.Insight, error] { return c.now().Insights.List(ctx, c.user) }) {
+			insight("Insights.Get", func(ctx context.Context) (*basiq.Insight, error) { return c.now().Insights.Get(ctx, c.user, made.ID) })
+		}
+	}
+}
+
+func (c *soaker) payees() {
+	for _, payee := range firstOf(c, "Payees.List", func(ctx context.Context) iter.Seq2[*basiq.Payee, error] { return c.now().Payees.List(ctx, c.user) }) {
+		_, _ = get(c, "Payees.Get", func(ctx context.Context) (*basiq.Payee, error) { return c.now().Payees.Get(ctx, c.user, payee.ID) })
+	}
+}
+
+func (c *soaker) merchants() {
+	if c.random.IntN(2) == 0 {
+		_, _ = get(c, "Analytics.Users", func(ctx context.Context) (*basiq.UserAnalytics, error) {
+			return c.now().Analytics.Users(ctx, basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalMonthly})
+		})
+		return
+	}
+	for _, found := range firstOf(c, "Merchants.Search", func(ctx context.Context) iter.Seq2[*basiq.MerchantMatch, error] {
+		return c.now().Merchants.Search(ctx, basiq.MerchantQuery{Name: "Coles"})
+	}) {
+		_, _ = get(c, "Merchants.Get", func(ctx context.Context) (*basiq.Merchant, error) {
+			return c.now().Merchants.Get(ctx, found.MerchantID)
+		})
+	}
 }
 
 func (c *soaker) affordability() {
