@@ -613,7 +613,7 @@ func (c *soaker) insights() {
 	case 4:
 		for _, kind := range firstOf(c, "Insights.Types", func(ctx context.Context) iter.Seq2[*basiq.InsightType, error] { return c.now().Insights.Types(ctx) }) {
 			_, _ = get(c, "Insights.Type", func(ctx context.Context) (*basiq.InsightType, error) {
-				return c.now().Insights.Type(ctx, basiq.InsightTypeID(kind.ID))
+				return c.now().Insights.Type(ctx, kind.ID)
 			})
 		}
 	default:
