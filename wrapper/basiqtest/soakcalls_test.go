@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,11 +66,17 @@ func newSoaker(ctx context.Context, s *soak, i int) *soaker {
 	return c
 }
 
-// soakSteps lists the possible steps of a caller with their weights.
-var soakSteps = []struct {
+// weightedStep is a possible step of a caller.
+type weightedStep struct {
 	weight int
 	step   func(*soaker)
-}{
+}
+
+// longSteps are the additional steps of the long form.
+var longSteps = []weightedStep{{3, (*soaker).insights}, {2, (*soaker).payees}, {2, (*soaker).merchants}}
+
+// soakSteps lists the steps with their weights.
+var soakSteps = []weightedStep{
 	{3, (*soaker).createUser},
 	{4, (*soaker).readUsers},
 	{3, (*soaker).updateUser},
@@ -90,9 +97,6 @@ var soakSteps = []struct {
 	{2, (*soaker).challenge},
 	{3, (*soaker).readBanks},
 	{3, (*soaker).enrich},
-	{3, (*soaker).insights},
-	{2, (*soaker).payees},
-	{2, (*soaker).merchants},
 	{3, (*soaker).affordability},
 	{2, (*soaker).income},
 	{2, (*soaker).expense},
@@ -105,7 +109,11 @@ var soakSteps = []struct {
 // run makes calls until all callers together have made enough.
 func (c *soaker) run() {
 	total := 0
-	for _, s := range soakSteps {
+	steps := soakSteps
+	if *soakCalls > 0 {
+		steps = slices.Concat(soakSteps, longSteps)
+	}
+	for _, s := range steps {
 		total += s.weight
 	}
 	for c.soFar() < c.enough {
@@ -114,7 +122,7 @@ func (c *soaker) run() {
 			continue
 		}
 		at := c.random.IntN(total)
-		for _, s := range soakSteps {
+		for _, s := range steps {
 			if at -= s.weight; at < 0 {
 				s.step(c)
 				break
