@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,11 +71,7 @@ func TestReadAll_TooLarge(t *testing.T) {
 		assert.Equal(t, text[:limit], read)
 	}
 	failure := errors.New("connection reset")
-	read, err := readAll(nil, io.MultiReader(strings.NewReader("half"), errorReader{failure}), 100)
+	read, err := readAll(nil, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(failure)), 100)
 	require.ErrorIs(t, err, failure)
 	assert.Equal(t, "half", string(read))
 }
-
-type errorReader struct{ err error }
-
-func (r errorReader) Read([]byte) (int, error) { return 0, r.err }

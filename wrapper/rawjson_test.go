@@ -39,14 +39,12 @@ func TestContextWithRawJSON_EveryOperation(t *testing.T) {
 	t.Parallel()
 	secret := []string{"postToken", "addWebhook", "updateWebhook"}
 	for _, c := range operationCalls {
+		if !strings.HasPrefix(c.body, "{") { // no JSON
+			continue
+		}
 		t.Run(c.id, func(t *testing.T) {
 			t.Parallel()
-			if !strings.HasPrefix(c.body, "{") {
-				t.Skip("no JSON")
-			}
-			client := newClient(t, &stub{respond: respondWith(ok(c.status, c.body)), onToken: func(int) (*http.Response, error) {
-				return reply(200, tokenJSON), nil
-			}}, versionOf(t, c.id))
+			client := newClient(t, &stub{respond: respondWith(ok(c.status, c.body))}, versionOf(t, c.id))
 			var raw []byte
 			require.NoError(t, c.call(withContext{t, basiq.ContextWithRawJSON(t.Context(), &raw)}, client))
 			if slices.Contains(secret, c.id) {

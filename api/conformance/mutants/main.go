@@ -3,8 +3,8 @@
 // package basiq: it expects the package in a directory of that name and runs the tests of another package.
 //
 // All changes are compiled in once, each behind a switch. Each test first runs alone to determine which switches it reaches.
-// Then each change is switched on for the tests that reach it. Changes to constants are compiled one by one. The source files are
-// not modified.
+// Then each change is switched on for the tests that reach it, without the slow ones, so that the score is a lower bound. Changes to
+// constants are compiled one by one. The source files are not modified.
 //
 // A change that no test detects needs either a test or an entry, with a reason, in the file of accepted survivors.
 package main
