@@ -73,7 +73,7 @@ type weightedStep struct {
 }
 
 // longSteps are the additional steps of the long form.
-var longSteps = []weightedStep{{3, (*soaker).insights}, {2, (*soaker).payees}, {2, (*soaker).merchants}}
+var longSteps = []weightedStep{{3, (*soaker).insights}, {2, (*soaker).payees}, {1, (*soaker).merchants}, {1, (*soaker).analytics}}
 
 // soakSteps lists the steps with their weights.
 var soakSteps = []weightedStep{
@@ -637,13 +637,13 @@ func (c *soaker) payees() {
 	}
 }
 
+func (c *soaker) analytics() {
+	_, _ = get(c, "Analytics.Users", func(ctx context.Context) (*basiq.UserAnalytics, error) {
+		return c.now().Analytics.Users(ctx, basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalMonthly})
+	})
+}
+
 func (c *soaker) merchants() {
-	if c.random.IntN(2) == 0 {
-		_, _ = get(c, "Analytics.Users", func(ctx context.Context) (*basiq.UserAnalytics, error) {
-			return c.now().Analytics.Users(ctx, basiq.UserAnalyticsQuery{Interval: basiq.AnalyticsIntervalMonthly})
-		})
-		return
-	}
 	for _, found := range firstOf(c, "Merchants.Search", func(ctx context.Context) iter.Seq2[*basiq.MerchantMatch, error] {
 		return c.now().Merchants.Search(ctx, basiq.MerchantQuery{Name: "Coles"})
 	}) {
