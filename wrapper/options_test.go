@@ -212,6 +212,19 @@ func TestWithHTTPClient_RoundTripperWithoutResponse(t *testing.T) {
 	}
 }
 
+// A base URL with the wrong scheme is not retried, and the error says what is wrong.
+func TestWithBaseURL_PlainHTTPServer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	client, err := basiq.New("", basiq.WithBaseURL(strings.Replace(server.URL, "http:", "https:", 1)), basiq.WithTokenSource(fixedTokens("token-1")))
+	require.NoError(t, err)
+	_, err = client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
+	require.ErrorIs(t, err, http.ErrSchemeMismatch)
+	require.ErrorContains(t, err, "no response after 1 attempt: http: server gave HTTP response to HTTPS client")
+	assert.False(t, basiq.MayHaveSucceeded(err))
+}
+
 func TestWithRetry_Defaults(t *testing.T) {
 	t.Parallel()
 	s := &stub{respond: respondWith(ok(503, ""))}
@@ -371,23 +384,14 @@ func TestMiddleware_ReplacesContext(t *testing.T) {
 func TestMiddleware_ContextOfCall(t *testing.T) {
 	t.Parallel()
 	s := &stub{respond: respondWith(ok(201, userJSON))}
-	limiter := &contextLimiter{}
+	var last context.Context
+	limiter := seeingLimiter(func(_ string, ctx context.Context) { last = ctx }) //nolint:fatcontext // the context does not grow
 	client := newClient(t, s, basiq.WithRateLimit(limiter), basiq.WithMiddleware(func(next basiq.Doer) basiq.Doer {
-		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) { return next.Do(req.WithContext(limiter.last)) })
+		return basiq.DoerFunc(func(req *http.Request) (*http.Response, error) { return next.Do(req.WithContext(last)) })
 	}))
 	_, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "a@b.c"})
 	require.ErrorContains(t, err, "middleware replaced the request's context")
 	assert.Empty(t, s.seen())
-}
-
-// contextLimiter keeps the context of the last wait.
-type contextLimiter struct {
-	last context.Context //nolint:containedctx // for a test
-}
-
-func (l *contextLimiter) Wait(ctx context.Context) error {
-	l.last = ctx
-	return nil
 }
 
 // A context derived from the attempt's context contains the same record.

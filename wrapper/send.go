@@ -3,6 +3,7 @@ package basiq
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,9 @@ func (s *sender) roundTrip(wire *http.Request) (*http.Response, error) {
 	resp, err := cmp.Or(s.transport, http.DefaultTransport).RoundTrip(wire)
 	switch {
 	case err != nil:
+		if notTLS, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(notTLS.RecordHeader[:]) == "HTTP/" {
+			err = fmt.Errorf("%w: %w", http.ErrSchemeMismatch, err)
+		}
 		return nil, err
 	case resp == nil:
 		return nil, errors.New("transport returned nil response and nil error")
