@@ -114,10 +114,25 @@ func (t Time) Time() (time.Time, bool) {
 }
 
 // Date returns the calendar date in t as Basiq wrote it, without conversion to another time zone, or "" if t is not a
-// time. Banks post transactions on calendar days, so the date must not depend on a time zone.
+// time. [Time.DateIn] returns the calendar day at the bank, which may differ in open banking.
 func (t Time) Date() Date {
 	if _, ok := t.Time(); !ok {
 		return ""
 	}
 	return Date(t[:len(time.DateOnly)])
+}
+
+// DateIn returns the calendar date of t at a bank in a time zone, or "" if t is not a time. Open banking sends midnight of
+// the bank's time zone in UTC: "2021-11-18T13:00:00Z" is 2021-11-19 in Australia/Sydney. Web connections send midnight UTC
+// for the bank's day, so midnight UTC is not converted. If zone is nil, DateIn returns the date in UTC.
+func (t Time) DateIn(zone *time.Location) Date {
+	at, ok := t.Time()
+	if !ok {
+		return ""
+	}
+	at = at.UTC()
+	if hour, minute, second := at.Clock(); hour+minute+second != 0 && zone != nil {
+		at = at.In(zone)
+	}
+	return DateOf(at)
 }

@@ -52,6 +52,43 @@ func TestTime(t *testing.T) {
 	}
 }
 
+func TestTime_DateIn(t *testing.T) {
+	t.Parallel()
+	zone := func(name string) *time.Location {
+		location, err := time.LoadLocation(name)
+		require.NoError(t, err)
+		return location
+	}
+	sydney, auckland, perth, honolulu := zone("Australia/Sydney"), zone("Pacific/Auckland"), zone("Australia/Perth"), zone("Pacific/Honolulu")
+	for _, tc := range []struct {
+		text api.Time
+		zone *time.Location
+		want api.Date
+	}{
+		{"2021-11-18T13:00:00Z", sydney, "2021-11-19"}, // summer time
+		{"2021-11-18T12:59:59Z", sydney, "2021-11-18"},
+		{"2021-06-17T14:00:00Z", sydney, "2021-06-18"}, // winter time
+		{"2021-06-17T13:59:59.999Z", sydney, "2021-06-17"},
+		{"2020-12-31T13:00:00Z", sydney, "2021-01-01"},
+		{"2021-11-18T11:00:00Z", auckland, "2021-11-19"},
+		{"2021-11-18T16:00:00Z", perth, "2021-11-19"},
+		{"2021-11-19T00:00:00+11:00", sydney, "2021-11-19"},
+		{"2021-11-19T00:00:00+11:00", nil, "2021-11-18"},
+		{"2021-11-18T13:00:00Z", nil, "2021-11-18"},
+		{"2021-11-18T13:00:00", sydney, "2021-11-19"},
+		{"2021-11-19T00:00:00Z", sydney, "2021-11-19"}, // web connections
+		{"2021-11-19T00:00:00Z", auckland, "2021-11-19"},
+		{"2021-11-19T00:00:00Z", honolulu, "2021-11-19"},
+		{"2021-11-19", honolulu, "2021-11-19"},
+		{"", sydney, ""},
+		{"soon", sydney, ""},
+		{"2021-02-30T13:00:00Z", sydney, ""},
+	} {
+		assert.Equal(t, tc.want, tc.text.DateIn(tc.zone), "%q in %v", tc.text, tc.zone)
+	}
+	assert.Equal(t, api.Date("2021-11-18"), api.Time("2021-11-18T13:00:00Z").Date(), "the date as sent")
+}
+
 func TestDate(t *testing.T) {
 	t.Parallel()
 	day, known := api.Date("2019-10-29").Time()

@@ -1820,7 +1820,9 @@ type AffordabilityTransaction struct {
 	// Links are the URLs of resources that are related to a transaction.
 	Links AffordabilityTransactionLinks `json:"links,omitempty,omitzero"`
 
-	// PostDate is the time at which the transaction was posted, in RFC 3339 format; null while it is pending.
+	// PostDate is the time at which the transaction was posted; empty while it is pending. It is midnight if the institution
+	// provides only the date. For the calendar day, use [api.Time.DateIn] with the bank's time zone: open banking
+	// sends the bank's midnight in UTC, for which [api.Time.Date] may return the day before.
 	PostDate api.Time `json:"postDate,omitempty,omitzero"`
 
 	// Status is the status of a transaction: `posted`, or approved and still `pending`. Some institutions do not report pending
@@ -4996,8 +4998,9 @@ type Transaction struct {
 	// PaymentDetails are the payment details of a transaction. API 3.0 only.
 	PaymentDetails TransactionPaymentDetails `json:"paymentDetails,omitempty,omitzero"`
 
-	// PostDate is the time at which the transaction was posted; null or empty while it is pending. It is midnight if the
-	// institution provides only the date.
+	// PostDate is the time at which the transaction was posted; empty while it is pending. It is midnight if the institution
+	// provides only the date. For the calendar day, use [api.Time.DateIn] with the bank's time zone: open banking
+	// sends the bank's midnight in UTC, for which [api.Time.Date] may return the day before.
 	PostDate api.Time `json:"postDate,omitempty,omitzero"`
 
 	// Reference is the institution's reference for the transaction. API 3.0 only.

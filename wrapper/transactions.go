@@ -9,7 +9,7 @@ import (
 
 type (
 	// Transaction is a credit to or debit from an account. Its Balance is empty in open banking, so it cannot be used as a
-	// running balance.
+	// running balance. [Time.DateIn] returns the calendar day of its PostDate at the bank.
 	Transaction = gen.Transaction
 	// TransactionStatus is the status of a transaction: pending or posted.
 	TransactionStatus = gen.TransactionStatus

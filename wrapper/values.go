@@ -28,7 +28,7 @@ func DateOf(t time.Time) Date { return api.DateOf(t) }
 type Decimal = api.Decimal
 
 // Time is a moment as Basiq sent it, for example "2020-09-09T11:06:52Z". It is "" if Basiq sent "", null or
-// nothing.
+// nothing. [Time.Date] returns the date as sent, [Time.DateIn] the calendar day at a bank.
 type Time = api.Time
 
 // TimeOf returns t in the format of Basiq, in UTC.

@@ -25,17 +25,12 @@ func bankZones() (func(institutionID string) *time.Location, error) {
 	}, nil
 }
 
-// bankDay returns the calendar day of a time at the bank, or "". Open banking sends midnight of the bank's time zone in
-// UTC. Web connections send midnight UTC for the bank's day, which is the same day in Australia and New Zealand.
+// bankDay returns the calendar day of a time at the bank, or "".
 func bankDay(t api.Time, zone *time.Location) api.Date {
-	at, ok := timeOf(t)
-	if !ok {
+	if _, ok := timeOf(t); !ok {
 		return ""
 	}
-	if hour, minute, second := at.UTC().Clock(); hour+minute+second == 0 || zone == nil {
-		return api.DateOf(at.UTC())
-	}
-	return api.DateOf(at.In(zone))
+	return t.DateIn(zone)
 }
 
 // instantFormat has a fixed width, so that its texts sort by time.

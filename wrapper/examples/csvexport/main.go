@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
@@ -37,11 +38,14 @@ func main() {
 // export writes one row for each transaction that was posted from one day to another, both included. Amounts are strings, so
 // no digit is lost.
 func export(ctx context.Context, client *basiq.Client, userID string, from, to basiq.Date, out io.Writer) error {
-	fields := basiq.TransactionFields
 	options := basiq.TransactionListOptions{
-		Filter:   fields.Status.Eq(basiq.TransactionStatusPosted).And(fields.PostDate.Between(from, to)),
+		Filter:   basiq.TransactionFields.Status.Eq(basiq.TransactionStatusPosted).And(basiq.TransactionFields.PostDate.Between(from, to)),
 		PageSize: basiq.MaxPageSize,
 		Prefetch: true, // request the next page while this one is written
+	}
+	sydney, err := time.LoadLocation("Australia/Sydney") // the time zone of the bank
+	if err != nil {
+		return err
 	}
 	rows := csv.NewWriter(out)
 	_ = rows.Write([]string{"id", "account", "date", "amount", "currency", "description"}) // Error returns the error
@@ -49,7 +53,7 @@ func export(ctx context.Context, client *basiq.Client, userID string, from, to b
 		if err != nil {
 			return err
 		}
-		_ = rows.Write([]string{t.ID, t.Account, string(t.PostDate.Date()), string(t.Amount), t.Currency, t.Description})
+		_ = rows.Write([]string{t.ID, t.Account, string(t.PostDate.DateIn(sydney)), string(t.Amount), t.Currency, t.Description})
 	}
 	rows.Flush()
 	return rows.Error()

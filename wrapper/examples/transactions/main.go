@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
@@ -35,11 +36,15 @@ func run(ctx context.Context, apiKey, userID string, out io.Writer) error {
 
 // printTransactions prints the transactions of a user. The iterator requests each page when it is needed.
 func printTransactions(ctx context.Context, client *basiq.Client, userID string, out io.Writer) error {
+	sydney, err := time.LoadLocation("Australia/Sydney") // the time zone of the bank
+	if err != nil {
+		return err
+	}
 	for transaction, err := range client.Transactions.List(ctx, userID) {
 		if err != nil {
 			return err
 		}
-		date := cmp.Or(transaction.PostDate, transaction.TransactionDate).Date() // a pending transaction has no post date
+		date := cmp.Or(transaction.PostDate, transaction.TransactionDate).DateIn(sydney) // a pending transaction has no post date
 		fmt.Fprintln(out, date, basiq.FormatMoney(transaction.Amount, transaction.Currency), transaction.Description)
 	}
 	return nil
