@@ -81,12 +81,14 @@ func TestReadme_ProgramsCompile(t *testing.T) {
 	require.NoError(t, err, out)
 }
 
-// The page is an entry point: it must be short, and its links must lead to files.
-func TestReadme_LengthAndLinks(t *testing.T) {
+// The page is an entry point: it must be short, its links must lead to files, and it must warn of the loss of data.
+func TestReadme_Content(t *testing.T) {
 	t.Parallel()
 	text := readFile(t, root, "README.md")
 	prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
 	assert.Less(t, len(strings.Fields(prose)), 900)
+	assert.Contains(t, strings.Join(strings.Fields(prose), " "), "Deleting an open-banking connection also deletes its accounts and transactions",
+		"this cannot be undone, so the page must mention it")
 	links := regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(prose, -1)
 	require.Greater(t, len(links), 20)
 	for _, link := range links {
