@@ -1,7 +1,9 @@
 package basiqtest
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -10,8 +12,13 @@ import (
 	"github.com/basiq-go/basiq-go/gen"
 )
 
-// unmarshalBody decodes a JSON object.
-func unmarshalBody(body []byte, v any) error { return json.Unmarshal(body, v) }
+// unmarshalBody decodes a JSON object. Unlike [json.Unmarshal], it rejects null.
+func unmarshalBody(body []byte, v any) error {
+	if bytes.Equal(bytes.TrimSpace(body), []byte("null")) {
+		return errors.New("null")
+	}
+	return json.Unmarshal(body, v)
+}
 
 // The formats of the fields of an identity verification. The check is documented; the formats are not.
 var (

@@ -106,6 +106,7 @@ func TestInsights_Balance(t *testing.T) {
 			assert.Equal(t, bad.parameter, refused.text("data.0.source.parameter"))
 			assert.Equal(t, "balance/"+refused.text("data.0.source.parameter"), refused.text("data.0.source.pointer"))
 		}
+		c.post(user+"/insights/balance", json.RawMessage("null")).requireError(400, "invalid-content", "Posted insight is not in valid format.")
 		c.post(user+"/insights/balance", object{"balance": object{"min": 1}}).requireError(400, "invalid-content", "Posted insight is not in valid format.")
 	})
 }
@@ -139,6 +140,7 @@ func TestInsights_Identity(t *testing.T) {
 			refused.requireError(400, "parameter-not-valid", "Provided "+field+" is in bad format.")
 			assert.Equal(t, field, refused.text("data.0.source.pointer"))
 		}
+		c.post(user+"/insights/identity", json.RawMessage("null")).requireError(400, "invalid-content", "Posted insight is not in valid format.")
 		c.post(user+"/insights/identity", object{"name": 1}).requireError(400, "invalid-content", "Posted insight is not in valid format.")
 	})
 }

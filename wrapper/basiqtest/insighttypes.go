@@ -109,7 +109,7 @@ func (s *Sandbox) createInsight(c *call) (response, error) {
 		}
 	}
 	var fields map[string]json.RawMessage
-	if unmarshalBody(request.Data, &fields) != nil || fields == nil {
+	if unmarshalBody(request.Data, &fields) != nil {
 		return response{}, invalidContent(c.route.body)
 	}
 	first := s.users[request.Users[0]]
