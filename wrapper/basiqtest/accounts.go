@@ -203,8 +203,8 @@ func (s *Sandbox) getAccount(c *call) (response, error) {
 
 func (h *holding) path() string { return h.user.path() + "/accounts/" + h.id }
 
-// nickname returns the name that the user gave the account. Open-banking connections provide no other name, and their
-// credit cards have no nickname. Basiq does not document whether a missing name is sent as an empty string or as null.
+// nickname returns the name that the user gave the account, which is its name in API 3.0. The credit cards of open-banking
+// connections have no nickname. Basiq does not document whether a missing name is sent as an empty string or as null.
 func (h *holding) nickname() string {
 	if h.connection.openBanking() && h.Kind == bank.CreditCard {
 		return ""
@@ -212,14 +212,14 @@ func (h *holding) nickname() string {
 	return h.Name
 }
 
-// embedded returns the account as it appears in a connection.
+// embedded returns the account as it appears in a connection. Its name is from the user or the institution, as in API 2.1.
 func (h *holding) embedded(v *view) object {
 	available := ""
 	if h.HasAvailable {
 		available = h.Available.String()
 	}
 	return object{
-		"type": "account", "id": h.id, "accountNo": h.Number, "name": h.nickname(), "currency": h.currency,
+		"type": "account", "id": h.id, "accountNo": h.Number, "name": cmp.Or(h.nickname(), h.Product), "currency": h.currency,
 		"class":   object{"type": h.Kind, "product": h.Product},
 		"balance": h.Balance.String(), "availableFunds": available,
 		"lastUpdated": formatTime(h.updated),
@@ -308,6 +308,7 @@ func (h *holding) rate() string {
 // addDetails adds the fields of 3.0. The available funds of a loan are null here, but an empty string if the account is
 // embedded in a connection.
 func (h *holding) addDetails(o object) {
+	o["name"] = h.nickname()
 	o["displayName"] = cmp.Or(h.Product, h.Name) // statements may have no product
 	if !h.HasAvailable {
 		o["availableFunds"] = nil

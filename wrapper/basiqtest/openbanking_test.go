@@ -82,7 +82,11 @@ func TestOpenBanking_Get(t *testing.T) {
 		}
 		assert.Equal(t, map[string]string{"transaction": "Everyday", "credit-card": "Credit Card", "loan": "Personal Loan"}, nicknames[web])
 		assert.Equal(t, map[string]string{"transaction": "Everyday", "credit-card": "", "loan": "Personal Loan"}, nicknames[conn])
-		assert.False(t, c.as("2.1", server, "").get(path+"/accounts").has("data.0.displayName"), "API 2.1 has no such field")
+		old := c.as("2.1", server, "").get(path + "/accounts")
+		assert.False(t, old.has("data.0.displayName"), "API 2.1 has no such field")
+		for _, account := range append(one.each("accounts.data"), old.each("data")...) {
+			assert.NotEmpty(t, account.text("name"), "the name is the institution's if there is no nickname")
+		}
 
 		refreshed := c.post(path+"/connections/"+conn+"/refresh", nil)
 		require.Equal(t, http.StatusAccepted, refreshed.status, refreshed.raw)
