@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"wrapper":           {"api", "gen", "wrapper/internal"},
 	"wrapper/internal":  {"api", "gen", "wrapper/internal"},
 	"wrapper/webhook":   {"api"},
-	"wrapper/mirror":    {"api", "wrapper", "wrapper/webhook"},
+	"wrapper/mirror":    {"api", "wrapper", "wrapper/internal", "wrapper/webhook"},
 	"wrapper/basiqtest": {"", "api", "gen", "wrapper", "wrapper/internal", "wrapper/webhook", "wrapper/basiqtest"},
 	"wrapper/examples":  {"api", "gen", "wrapper", "wrapper/webhook", "wrapper/basiqtest"},
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -384,7 +385,11 @@ func (s *soak) summarize(t *testing.T, took time.Duration) {
 	assert.LessOrEqual(t, v.tokens, 2*(waves+lives)+v.userTokens, "tokens, with %d waves", waves)
 	assert.Positive(t, waves)
 	spent := v.idempotent[budgetSpent] + v.others[budgetSpent] + v.tokenFailures[budgetSpent]
-	assert.LessOrEqual(t, float64(spent), maxRefusedRetries*float64(v.requests), "share of refused retries")
+	limit := maxRefusedRetries * float64(v.requests)
+	if *soakCalls == 0 {
+		limit += 4 * math.Sqrt(limit) // the share of a small sample varies: the standard deviation of a count is its square root
+	}
+	assert.LessOrEqual(t, float64(spent), limit, "refused retries")
 	share := float64(v.faulted) / float64(v.requests)
 	if *soakCalls > 0 {
 		assert.InDelta(t, faultShare, share, 0.02, "share of requests with faults")

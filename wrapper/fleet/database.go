@@ -18,6 +18,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 	_ "modernc.org/sqlite" // the driver sqlite
 
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -122,7 +123,7 @@ func (d *Database) migrate(ctx context.Context) error {
 	if err := store.Migrate(ctx); err != nil {
 		return err
 	}
-	if err := d.Dialect.Migrate(ctx, d.DB, "basiq_fleet_migration", migration1); err != nil {
+	if err := sqldb.Dialect(d.Dialect).Migrate(ctx, d.DB, "basiq_fleet_migration", migration1); err != nil {
 		return err
 	}
 	migrator, err := rivermigrate.New(d.driver(), nil)
@@ -130,7 +131,7 @@ func (d *Database) migrate(ctx context.Context) error {
 		return err
 	}
 	if d.Dialect == mirror.SQLite {
-		return d.inTx(ctx, func(tx *sql.Tx) error {
+		return sqldb.InTx(ctx, d.DB, func(tx *sql.Tx) error {
 			_, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil) //nolint:staticcheck // it keeps other processes out; all migrations for SQLite can share a transaction
 			return err
 		})
@@ -148,25 +149,15 @@ func (d *Database) migrate(ctx context.Context) error {
 	return errors.Join(err, unlockErr, conn.Close())
 }
 
-// inTx runs f in a transaction.
-func (d *Database) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := d.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // it does nothing after Commit
-	if err := f(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
 // execer is a *sql.DB or *sql.Tx.
 type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
+// bind returns a statement, whose placeholders are question marks, in the form of the dialect.
+func (d *Database) bind(query string) string { return sqldb.Dialect(d.Dialect).Bind(query) }
+
 func (d *Database) exec(ctx context.Context, db execer, query string, args ...any) error {
-	_, err := db.ExecContext(ctx, d.Dialect.Bind(query), args...)
+	_, err := db.ExecContext(ctx, d.bind(query), args...)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -28,7 +29,7 @@ func (w *eraseWorker) Work(ctx context.Context, job *river.Job[EraseArgs]) error
 	if err != nil || erased {
 		return f.outcome(ctx, job.JobRow, Ask{UserID: args.UserID}, err)
 	}
-	return f.db.inTx(ctx, func(tx *sql.Tx) error {
+	return sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 		if err := f.insertSync(ctx, tx, args.UserID); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -173,7 +174,7 @@ func (f *Fleet) AddUsers(ctx context.Context, users ...string) error {
 		return err
 	}
 	for some := range slices.Chunk(users, usersAtOnce) {
-		if err := f.db.inTx(ctx, func(tx *sql.Tx) error { return f.addUsers(ctx, tx, some...) }); err != nil {
+		if err := sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error { return f.addUsers(ctx, tx, some...) }); err != nil {
 			return err
 		}
 	}
@@ -185,7 +186,7 @@ func (f *Fleet) Sync(ctx context.Context, userID string) error {
 	if err := checkIDs("Sync", userID); err != nil {
 		return err
 	}
-	return f.db.inTx(ctx, func(tx *sql.Tx) error {
+	return sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 		if err := f.insertSync(ctx, tx, userID); err != nil {
 			return err
 		}

@@ -170,7 +170,7 @@ func jobsOf(t *testing.T, db *Database, kind string) []job {
 	if db.Dialect == "sqlite" {
 		args = "json(args)"
 	}
-	rows, err := db.DB.Query(db.Dialect.Bind(`SELECT kind, state, `+args+`, attempt FROM river_job WHERE kind = ? ORDER BY id`), kind)
+	rows, err := db.DB.Query(db.bind(`SELECT kind, state, `+args+`, attempt FROM river_job WHERE kind = ? ORDER BY id`), kind)
 	require.NoError(t, err)
 	defer func() { _ = rows.Close() }()
 	var all []job
@@ -208,7 +208,7 @@ func (f *fixture) count(query string, args ...any) int {
 
 func countOf(t *testing.T, db *Database, query string, args ...any) (n int) {
 	t.Helper()
-	require.NoError(t, db.DB.QueryRow(db.Dialect.Bind(query), args...).Scan(&n))
+	require.NoError(t, db.DB.QueryRow(db.bind(query), args...).Scan(&n))
 	return n
 }
 

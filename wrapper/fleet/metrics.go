@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -123,23 +124,20 @@ func (m *metrics) collect(ctx context.Context, metrics chan<- prometheus.Metric)
 	if m.db.Dialect == mirror.SQLite {
 		seconds = `(julianday(MIN(scheduled_at)) - 2440587.5) * 86400`
 	}
-	rows, err := m.db.DB.QueryContext(ctx, `SELECT queue, state, COUNT(*), `+seconds+` FROM river_job
-		WHERE state IN ('available', 'running', 'retryable', 'scheduled') GROUP BY queue, state`)
-	if err != nil {
-		return err
+	type group struct {
+		queue, state  string
+		count, oldest float64
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var queue, state string
-		var count, oldest float64
-		if err := rows.Scan(&queue, &state, &count, &oldest); err != nil {
-			return err
-		}
-		metrics <- prometheus.MustNewConstMetric(m.queue, prometheus.GaugeValue, count, queue, state)
-		if state == string(rivertype.JobStateAvailable) {
-			age := time.Since(time.UnixMicro(int64(oldest * 1e6))).Seconds()
-			metrics <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, max(age, 0), queue)
+	groups, err := sqldb.Query(ctx, m.db.DB, sqldb.Dialect(m.db.Dialect), `SELECT queue, state, COUNT(*), `+seconds+` FROM river_job
+		WHERE state IN ('available', 'running', 'retryable', 'scheduled') GROUP BY queue, state`, func(g *group) []any {
+		return []any{&g.queue, &g.state, &g.count, &g.oldest}
+	})
+	for _, g := range groups {
+		metrics <- prometheus.MustNewConstMetric(m.queue, prometheus.GaugeValue, g.count, g.queue, g.state)
+		if g.state == string(rivertype.JobStateAvailable) {
+			age := time.Since(time.UnixMicro(int64(g.oldest * 1e6))).Seconds()
+			metrics <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, max(age, 0), g.queue)
 		}
 	}
-	return rows.Err()
+	return err
 }

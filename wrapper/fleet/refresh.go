@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 )
 
 // refreshBudget is how often an open-banking connection may be refreshed within 24 hours without the user.
@@ -55,7 +56,7 @@ func (w *refreshWorker) Work(ctx context.Context, job *river.Job[RefreshArgs]) e
 		return f.outcome(ctx, job.JobRow, Ask{UserID: userID}, failed)
 	}
 	early := false
-	err := f.db.inTx(ctx, func(tx *sql.Tx) error {
+	err := sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 		if err := f.scheduleRefresh(ctx, tx, userID, next); err != nil {
 			return err
 		}
@@ -117,14 +118,14 @@ func (f *Fleet) refresh(ctx context.Context, userID string, connection *basiq.Co
 // spendRefresh records a refresh at now. If the budget is spent, it records nothing and returns when the next refresh is
 // possible. The budget holds for every period of 24 hours, and so for the day of every time zone.
 func (f *Fleet) spendRefresh(ctx context.Context, connectionID string, now time.Time) (next time.Time, err error) {
-	err = f.db.inTx(ctx, func(tx *sql.Tx) error {
+	err = sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 		// The first statement locks the row.
 		if err := f.db.exec(ctx, tx, `INSERT INTO basiq_fleet_refresh (connection_id, refreshed_at) VALUES (?, '')
 			ON CONFLICT (connection_id) DO UPDATE SET refreshed_at = basiq_fleet_refresh.refreshed_at`, connectionID); err != nil {
 			return err
 		}
 		var text string
-		if err := tx.QueryRowContext(ctx, f.db.Dialect.Bind(`SELECT refreshed_at FROM basiq_fleet_refresh WHERE connection_id = ?`), connectionID).Scan(&text); err != nil {
+		if err := tx.QueryRowContext(ctx, f.db.bind(`SELECT refreshed_at FROM basiq_fleet_refresh WHERE connection_id = ?`), connectionID).Scan(&text); err != nil {
 			return err
 		}
 		all := strings.Fields(text) // seconds since 1970, ascending

@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
+
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 )
 
 const (
@@ -42,23 +43,21 @@ func refreshArgsOf(userID string) river.JobArgs { return RefreshArgs{UserID: use
 func (f *Fleet) insertDue(ctx context.Context, column string, rate float64, args func(userID string) river.JobArgs) error {
 	for left := max(int(rate*sweepInterval.Seconds()), 1); left > 0; {
 		found := 0
-		err := f.db.inTx(ctx, func(tx *sql.Tx) error {
+		err := sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 			now := time.Now()
 			users, err := f.due(ctx, tx, column, now, min(left, usersAtOnce))
 			if found = len(users); err != nil || found == 0 {
 				return err
 			}
 			params := make([]river.InsertManyParams, found)
-			ids := make([]any, found)
 			for i, userID := range users {
 				params[i] = river.InsertManyParams{Args: args(userID), InsertOpts: &river.InsertOpts{Priority: prioritySweep}}
-				ids[i] = userID
 			}
 			if _, err := f.river.InsertManyTx(ctx, tx, params); err != nil {
 				return err
 			}
-			return f.db.exec(ctx, tx, `UPDATE basiq_fleet_user SET `+column+` = ? WHERE user_id IN (?`+strings.Repeat(",?", found-1)+`)`,
-				append([]any{now.Add(sweepLease).Unix()}, ids...)...)
+			condition, ids := sqldb.In(users)
+			return f.db.exec(ctx, tx, `UPDATE basiq_fleet_user SET `+column+` = ? WHERE user_id`+condition, append([]any{now.Add(sweepLease).Unix()}, ids...)...)
 		})
 		if err != nil || found == 0 {
 			return err
@@ -69,20 +68,9 @@ func (f *Fleet) insertDue(ctx context.Context, column string, rate float64, args
 }
 
 // due returns the users whose time in a column has come.
-func (f *Fleet) due(ctx context.Context, tx *sql.Tx, column string, now time.Time, limit int) (users []string, err error) {
-	rows, err := tx.QueryContext(ctx, f.db.Dialect.Bind(`SELECT user_id FROM basiq_fleet_user WHERE `+column+` <= ? ORDER BY `+column+` LIMIT ?`), now.Unix(), limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var userID string
-		if err := rows.Scan(&userID); err != nil {
-			return nil, err
-		}
-		users = append(users, userID)
-	}
-	return users, rows.Err()
+func (f *Fleet) due(ctx context.Context, tx *sql.Tx, column string, now time.Time, limit int) ([]string, error) {
+	return sqldb.Query(ctx, tx, sqldb.Dialect(f.db.Dialect), `SELECT user_id FROM basiq_fleet_user WHERE `+column+` <= ? ORDER BY `+column+` LIMIT ?`,
+		func(userID *string) []any { return []any{userID} }, now.Unix(), limit)
 }
 
 // addUsers adds users to the schedule, except for those that it has and those that were erased. They are due for a sync

@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -71,7 +72,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 		return f.outcome(ctx, job.JobRow, Ask{UserID: userID}, err)
 	}
 	f.metrics.synced(result)
-	return f.db.inTx(ctx, func(tx *sql.Tx) error {
+	return sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 		if err := complete(ctx, tx, job); err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ type syncLaterWorker struct {
 // that finds this job unfinished is always covered by the sync.
 func (w *syncLaterWorker) Work(ctx context.Context, job *river.Job[SyncLaterArgs]) error {
 	busy := false
-	err := w.fleet.db.inTx(ctx, func(tx *sql.Tx) (err error) {
+	err := sqldb.InTx(ctx, w.fleet.db.DB, func(tx *sql.Tx) (err error) {
 		busy, err = w.fleet.tryInsertSync(ctx, tx, job.Args.UserID)
 		if err != nil || busy {
 			return err

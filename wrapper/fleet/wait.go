@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 )
 
 // The interval between two polls of a job grows with its age. Most jobs take 3 to 30 seconds.
@@ -42,7 +43,7 @@ func (w *waitWorker) Work(ctx context.Context, job *river.Job[WaitArgs]) error {
 		return f.jobFailed(ctx, about, failure)
 	}
 	if polled.Done() {
-		return f.db.inTx(ctx, func(tx *sql.Tx) error {
+		return sqldb.InTx(ctx, f.db.DB, func(tx *sql.Tx) error {
 			if err := f.insertSync(ctx, tx, args.UserID); err != nil {
 				return err
 			}

@@ -3,17 +3,44 @@ package mirror
 import (
 	"context"
 	"database/sql"
+	_ "embed"
 	"fmt"
-	"math/bits"
-	"slices"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 )
+
+// Dialect is the SQL dialect of a database.
+type Dialect string
+
+// The dialects.
+const (
+	SQLite     = Dialect(sqldb.SQLite)
+	PostgreSQL = Dialect(sqldb.PostgreSQL)
+)
+
+// ErrSchema is returned by [SQL.Migrate] if the database has a newer schema than this version of the package.
+var ErrSchema = sqldb.ErrNewerSchema
+
+// migrations are the versions of the schema. Released versions never change.
+var migrations = []string{migration1}
+
+//go:embed schema/1.sql
+var migration1 string
+
+// Schema returns the statements that create the current schema, for users of other migration tools. Do not call
+// [SQL.Migrate] then.
+func Schema(d Dialect) []string {
+	return sqldb.Dialect(d).Statements(strings.Join(migrations, ""))
+}
 
 // SQL is a [Store] in a SQLite or PostgreSQL database. Open SQLite with a busy timeout, and with write-ahead logging if
 // several connections use it.
 type SQL struct {
 	db      *sql.DB
-	dialect Dialect
+	dialect sqldb.Dialect
 	hook    func(ctx context.Context, tx *sql.Tx, changes []Change) error
 	// onDelivery stores the work of an event. If it is nil, the store keeps it in basiq_task.
 	onDelivery func(ctx context.Context, tx *sql.Tx, work Work) error
@@ -42,10 +69,10 @@ func OnDelivery(hook func(ctx context.Context, tx *sql.Tx, work Work) error) SQL
 
 // OpenSQL returns a store in a database. It checks the connection and changes nothing; see [SQL.Migrate].
 func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOption) (*SQL, error) {
-	if db == nil || types[dialect] == nil {
+	if db == nil || !sqldb.Dialect(dialect).Valid() {
 		return nil, invalidInput("OpenSQL", "a database and a dialect are required")
 	}
-	s := &SQL{db: db, dialect: dialect}
+	s := &SQL{db: db, dialect: sqldb.Dialect(dialect)}
 	if err := configure("OpenSQL", s, options); err != nil {
 		return nil, err
 	}
@@ -55,167 +82,141 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, options ...SQLOpt
 	return s, nil
 }
 
-// inTx runs f in a transaction.
-func (s *SQL) inTx(ctx context.Context, f func(tx *dbTx) error) error {
-	return s.dialect.inTx(ctx, s.db, f)
-}
-
-func (d Dialect) inTx(ctx context.Context, db *sql.DB, f func(tx *dbTx) error) error {
-	began, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = began.Rollback() }() // it does nothing after Commit
-	tx := &dbTx{Tx: began, dialect: d}
-	if err := f(tx); err != nil {
-		return err
-	}
-	if tx.err != nil {
-		return tx.err
-	}
-	return tx.Commit()
-}
-
-// dbTx is a database transaction that keeps the first error: the statements after it are not executed, and it is not
-// committed.
-type dbTx struct {
-	*sql.Tx
-
-	dialect Dialect
-	err     error
-}
-
-// exec executes a statement and returns the number of rows that it changed.
-func (tx *dbTx) exec(ctx context.Context, statement string, args ...any) (changed int64) {
-	if tx.err != nil {
-		return 0
-	}
-	result, err := tx.ExecContext(ctx, tx.dialect.Bind(statement), args...)
-	if err == nil {
-		changed, err = result.RowsAffected()
-	}
-	tx.err = err
-	return changed
-}
-
-// row executes a statement whose result is one value, and stores it. Without a row it returns [sql.ErrNoRows].
-func (tx *dbTx) row(ctx context.Context, value any, statement string, args ...any) error {
-	if tx.err != nil {
-		return tx.err
-	}
-	return tx.QueryRowContext(ctx, tx.dialect.Bind(statement), args...).Scan(value)
-}
-
-// rowsPerStatement is how many rows a statement has at most.
-var rowsPerStatement = map[Dialect]int{
-	SQLite:     16, // it parses each statement, which takes longer than executing several small ones
-	PostgreSQL: 256,
-}
-
-// chunks calls f for consecutive ranges of n, whose sizes are powers of two, so that drivers can cache the statements.
-func chunks(most, n int, f func(from, to int) error) error {
-	for from := 0; from < n; {
-		to := from + min(most, 1<<(bits.Len(uint(n-from))-1))
-		if err := f(from, to); err != nil {
-			return err
-		}
-		from = to
+// Migrate creates or updates the tables, whose names begin with basiq_. It is safe to call concurrently, does nothing if
+// the schema is current, and returns [ErrSchema] if it is newer.
+func (s *SQL) Migrate(ctx context.Context) error {
+	if err := s.dialect.Migrate(ctx, s.db, "basiq_migration", migrations...); err != nil {
+		return fmt.Errorf("mirror: Migrate: %w", err)
 	}
 	return nil
 }
 
-// insert inserts n rows with statements of many rows. conflict is the ON CONFLICT clause or "".
-func (tx *dbTx) insert(ctx context.Context, table, columns, conflict string, n int, values func(i int) []any) {
-	if tx.err != nil {
-		return
-	}
-	tuple := "(?" + strings.Repeat(",?", strings.Count(columns, ",")) + ")"
-	var (
-		args      []any
-		size      int
-		query     string
-		statement *sql.Stmt // nil for PostgreSQL, whose drivers cache statements
-	)
-	tx.err = chunks(rowsPerStatement[tx.dialect], n, func(from, to int) (err error) {
-		if to-from != size {
-			size = to - from
-			query = tx.dialect.Bind("INSERT INTO " + table + " (" + columns + ") VALUES " + tuple + strings.Repeat(","+tuple, size-1) + conflict)
-			if tx.dialect == SQLite {
-				if statement, err = tx.PrepareContext(ctx, query); err != nil {
-					return err
-				}
-			}
-		}
-		args = args[:0]
-		for i := from; i < to; i++ {
-			args = append(args, values(i)...)
-		}
-		if statement == nil {
-			_, err = tx.ExecContext(ctx, query, args...)
-		} else {
-			_, err = statement.ExecContext(ctx, args...)
-		}
-		return err
-	})
-}
-
-const idsPerStatement = 256
-
-// forIDs executes a statement whose last condition is transaction_id, for many IDs.
-func (tx *dbTx) forIDs(ctx context.Context, statement string, ids []string, args ...any) {
-	_ = chunks(idsPerStatement, len(ids), func(from, to int) error {
-		tx.exec(ctx, statement+in(to-from), append(slices.Clip(args), anySlice(ids[from:to])...)...)
-		return tx.err
-	})
-}
-
-// in returns the condition that a column has one of n values.
-func in(n int) string { return " IN (?" + strings.Repeat(",?", n-1) + ")" }
-
-func anySlice(list []string) []any {
-	values := make([]any, len(list))
-	for i, v := range list {
-		values[i] = v
-	}
-	return values
-}
-
-// updateAll returns an ON CONFLICT clause that replaces all columns. Those of the key are equal already.
-func updateAll(key, columns string) string {
-	var set []string
-	for column := range strings.SplitSeq(columns, ", ") {
-		set = append(set, column+"=excluded."+column)
-	}
-	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
-}
-
-// queryer is a *sql.DB or *sql.Tx.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+// inTx runs f in a transaction.
+func (s *SQL) inTx(ctx context.Context, f func(tx *sqldb.Tx) error) error {
+	return s.dialect.InTx(ctx, s.db, f)
 }
 
 // query returns the rows of a query. fields returns where the columns of a row are stored.
-func query[T any](ctx context.Context, db queryer, query string, fields func(row *T) []any, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var all []T
-	for rows.Next() {
-		var row T
-		if err := rows.Scan(fields(&row)...); err != nil {
-			return nil, err
-		}
-		all = append(all, row)
-	}
-	return all, rows.Err()
+func query[T any](ctx context.Context, s *SQL, query string, fields func(row *T) []any, args ...any) ([]T, error) {
+	return sqldb.Query(ctx, s.db, s.dialect, query, fields, args...)
 }
 
-// null returns nil for "".
-func null(s string) any {
-	if s == "" {
-		return nil
+func (s *SQL) load(ctx context.Context, userID string) (*state, error) {
+	// The generation is read first: if the accounts are newer, the write fails.
+	users, err := query(ctx, s, `SELECT generation, details, feed_start, erased_at IS NOT NULL FROM basiq_user WHERE user_id = ?`, func(st *state) []any {
+		return []any{&st.generation, &st.details, &st.start, &st.erased}
+	}, userID)
+	if err != nil || len(users) == 0 {
+		return newState(), err
 	}
-	return s
+	st := &users[0]
+	accounts, err := query(ctx, s, `SELECT account_id, `+stateColumns+` FROM basiq_account WHERE user_id = ?`, func(a *accountState) []any {
+		return append([]any{&a.id}, a.columns()...)
+	}, userID)
+	st.accounts = make(map[string]accountState, len(accounts))
+	for _, a := range accounts {
+		st.accounts[a.id] = a
+	}
+	return st, err
+}
+
+// stateColumns are the columns of an accountState.
+const stateColumns = `version, hash, connection_id, settled, seen_from, read_fully, newest, missing_from, superseded_by, frozen`
+
+// columns returns pointers to the values of stateColumns.
+func (a *accountState) columns() []any {
+	return []any{&a.version, &a.hash, &a.connectionID, &a.settled, &a.seenFrom, &a.readFully, &a.newest, &a.missingFrom, &a.supersededBy, &a.frozen}
+}
+
+const storedColumns = `SELECT transaction_id, account_id, hash, status, COALESCE(CAST(posted_at AS TEXT), ''), COALESCE(CAST(day AS TEXT), ''),
+	COALESCE(CAST(made_on AS TEXT), ''), COALESCE(CAST(amount AS TEXT), ''), description, pending_id, missing_from FROM basiq_transaction WHERE user_id = ? AND `
+
+// stored adds the transactions that meet a condition to found.
+func (s *SQL) stored(ctx context.Context, found map[string]*stored, condition string, args ...any) error {
+	all, err := query(ctx, s, storedColumns+condition, func(t *stored) []any {
+		return []any{&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, &t.day, &t.made, &t.amount, &t.description, &t.pendingID, &t.missingFrom}
+	}, args...)
+	for i := range all {
+		found[all[i].id] = &all[i]
+	}
+	return err
+}
+
+func (s *SQL) rows(ctx context.Context, userID, accountID, from string) (map[string]*stored, error) {
+	found := map[string]*stored{}
+	if from == "" {
+		return found, s.stored(ctx, found, `account_id = ?`, userID, accountID)
+	}
+	return found, s.stored(ctx, found, `account_id = ? AND (posted_at >= ? OR posted_at IS NULL OR status = 'pending')`, userID, accountID, from)
+}
+
+func (s *SQL) find(ctx context.Context, userID string, ids []string) (map[string]*stored, error) {
+	found := map[string]*stored{}
+	for part := range sqldb.Parts(ids) {
+		condition, args := sqldb.In(part)
+		if err := s.stored(ctx, found, `transaction_id`+condition, append([]any{userID}, args...)...); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (s *SQL) changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
+	// The limit is within the subquery, so that no planner joins the whole feed.
+	entries, err := query(ctx, s, `SELECT c.position, c.kind, c.account_id, c.transaction_id, c.day, c.pending_id, c.candidates, COALESCE(CAST(t.payload AS TEXT), '')
+		FROM (SELECT * FROM basiq_change WHERE user_id = ? AND position > ? ORDER BY position LIMIT `+strconv.Itoa(limit)+`) c
+		LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id ORDER BY c.position`, func(e *entry) []any {
+		return []any{&e.Position, &e.Kind, &e.AccountID, &e.TransactionID, &e.Day, &e.PendingID, (*words)(&e.Candidates), &e.payload}
+	}, userID, int64(after))
+	for i := range entries {
+		entries[i].UserID = userID
+	}
+	return entries, err
+}
+
+func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error) {
+	err = s.inTx(ctx, func(tx *sqldb.Tx) error {
+		fresh = true
+		for _, id := range ids {
+			fresh = tx.Exec(ctx, `INSERT INTO basiq_delivery (delivery_id, received_at) VALUES (?, ?) ON CONFLICT DO NOTHING`, id, at.UTC().Format(instantFormat)) == 1 && fresh
+		}
+		// Basiq delivers and lists events for 7 days.
+		tx.Exec(ctx, `DELETE FROM basiq_delivery WHERE received_at < ?`, at.Add(-deliveryMemory).UTC().Format(instantFormat))
+		switch {
+		case tx.Err() != nil || !fresh || work.UserID == "":
+		case s.onDelivery != nil:
+			return s.onDelivery(ctx, tx.Tx, work)
+		default:
+			tx.Exec(ctx, `INSERT INTO basiq_task (user_id, kind, sequence) VALUES (?, ?, 1) ON CONFLICT (user_id, kind) DO UPDATE SET sequence = basiq_task.sequence + 1`,
+				work.UserID, string(work.Kind))
+		}
+		return tx.Err()
+	})
+	return fresh, err
+}
+
+func (s *SQL) queued(ctx context.Context, after Work) ([]Work, error) {
+	return query(ctx, s, `SELECT user_id, kind, sequence FROM basiq_task WHERE (user_id, kind) > (?, ?) ORDER BY user_id, kind LIMIT 100`, func(t *Work) []any {
+		return []any{&t.UserID, &t.Kind, &t.sequence}
+	}, after.UserID, string(after.Kind))
+}
+
+func (s *SQL) finish(ctx context.Context, done Work) error {
+	return s.inTx(ctx, func(tx *sqldb.Tx) error {
+		tx.Exec(ctx, `DELETE FROM basiq_task WHERE user_id = ? AND kind = ? AND sequence = ?`, done.UserID, string(done.Kind), done.sequence)
+		return nil
+	})
+}
+
+// words is a list of IDs that a column holds as words.
+type words []string
+
+// Scan implements [sql.Scanner].
+func (w *words) Scan(value any) error {
+	var text sql.NullString
+	err := text.Scan(value)
+	if text.String != "" {
+		*w = strings.Fields(text.String)
+	}
+	return err
 }

@@ -9,17 +9,18 @@ import (
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 )
 
 const insertUser = `INSERT INTO basiq_user (user_id, generation, position, feed_start, details) VALUES (?, 0, 0, 0, '') ON CONFLICT DO NOTHING`
 
 func (s *SQL) apply(ctx context.Context, userID string, generation int64, b *batch) error {
-	return s.inTx(ctx, func(tx *dbTx) error {
+	return s.inTx(ctx, func(tx *sqldb.Tx) error {
 		if generation == 0 {
-			tx.exec(ctx, insertUser, userID)
+			tx.Exec(ctx, insertUser, userID)
 		}
 		var position Position
-		err := tx.row(ctx, &position, `UPDATE basiq_user SET generation = generation + 1, position = position + ?
+		err := tx.Get(ctx, &position, `UPDATE basiq_user SET generation = generation + 1, position = position + ?
 			WHERE user_id = ? AND generation = ? AND erased_at IS NULL RETURNING position`, len(b.changes), userID, generation)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrConflict
@@ -30,13 +31,13 @@ func (s *SQL) apply(ctx context.Context, userID string, generation int64, b *bat
 		for i := range b.changes {
 			b.changes[i].Position = position - Position(len(b.changes)-1-i)
 		}
-		tx.writeAccounts(ctx, b)
-		tx.writeTransactions(ctx, b)
+		b.writeAccounts(ctx, tx)
+		b.writeTransactions(ctx, tx)
 		if b.details != nil {
-			tx.writeDetails(ctx, userID, b.details)
+			b.details.write(ctx, tx, userID)
 		}
-		if s.hook == nil || len(b.changes) == 0 || tx.err != nil {
-			return tx.err
+		if s.hook == nil || len(b.changes) == 0 || tx.Err() != nil {
+			return tx.Err()
 		}
 		return s.hook(ctx, tx.Tx, b.changes)
 	})
@@ -48,31 +49,31 @@ const (
 		`balance, balance_minor, available, available_minor, last_updated, payload, ` + stateColumns
 )
 
-func (tx *dbTx) writeAccounts(ctx context.Context, b *batch) {
+func (b *batch) writeAccounts(ctx context.Context, tx *sqldb.Tx) {
 	if b.account != nil {
 		a := b.account.item
 		balance, balanceMinor := money(a.Balance, a.Currency)
 		available, availableMinor := money(a.AvailableFunds, a.Currency)
 		amounts := []any{null(balance), balanceMinor, null(available), availableMinor}
-		tx.insert(ctx, "basiq_account", accountColumns, updateAll("user_id, account_id", accountColumns), 1, func(int) []any {
+		tx.Upsert(ctx, "basiq_account", "user_id, account_id", accountColumns, 1, func(int) []any {
 			return slices.Concat([]any{
 				b.userID, a.ID, text(a.Institution.ID), text(basiq.AccountName(a)), text(a.AccountNo), text(a.Class.Type),
 				text(string(a.Status)), text(string(a.AccountOwnership)), text(a.Currency),
 			}, amounts, []any{null(instant(a.LastUpdated)), b.account.payload}, b.state.columns())
 		})
 		if b.day != "" && balance+available != "" {
-			tx.insert(ctx, "basiq_balance", balanceColumns, updateAll("user_id, account_id, day", balanceColumns), 1, func(int) []any {
+			tx.Upsert(ctx, "basiq_balance", "user_id, account_id, day", balanceColumns, 1, func(int) []any {
 				return append([]any{b.userID, a.ID, b.day}, amounts...)
 			})
 		}
 	}
 	for _, st := range b.states {
-		tx.exec(ctx, `UPDATE basiq_account SET superseded_by = ?, frozen = ?, missing_from = ? WHERE user_id = ? AND account_id = ?`,
+		tx.Exec(ctx, `UPDATE basiq_account SET superseded_by = ?, frozen = ?, missing_from = ? WHERE user_id = ? AND account_id = ?`,
 			st.supersededBy, st.frozen, st.missingFrom, b.userID, st.id)
 	}
 	if b.dropAccount != "" {
-		tx.exec(ctx, `DELETE FROM basiq_balance WHERE user_id = ? AND account_id = ?`, b.userID, b.dropAccount)
-		tx.exec(ctx, `DELETE FROM basiq_account WHERE user_id = ? AND account_id = ?`, b.userID, b.dropAccount)
+		tx.Exec(ctx, `DELETE FROM basiq_balance WHERE user_id = ? AND account_id = ?`, b.userID, b.dropAccount)
+		tx.Exec(ctx, `DELETE FROM basiq_account WHERE user_id = ? AND account_id = ?`, b.userID, b.dropAccount)
 	}
 }
 
@@ -82,10 +83,10 @@ const (
 	changeColumns = `user_id, position, kind, account_id, transaction_id, day, pending_id, candidates`
 )
 
-func (tx *dbTx) writeTransactions(ctx context.Context, b *batch) {
+func (b *batch) writeTransactions(ctx context.Context, tx *sqldb.Tx) {
 	// Modified rows are inserted anew: PostgreSQL takes a quarter longer to insert new rows with an ON CONFLICT clause.
-	tx.forIDs(ctx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, slices.Concat(b.removed, b.replaced), b.userID)
-	tx.insert(ctx, "basiq_transaction", transactionColumns, "", len(b.rows), func(i int) []any {
+	tx.ExecIn(ctx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, slices.Concat(b.removed, b.replaced), b.userID)
+	tx.Insert(ctx, "basiq_transaction", transactionColumns, "", len(b.rows), func(i int) []any {
 		r := b.rows[i]
 		return []any{
 			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(r.day), null(r.made), null(r.postedAt),
@@ -93,9 +94,9 @@ func (tx *dbTx) writeTransactions(ctx context.Context, b *batch) {
 			r.hash, r.payload,
 		}
 	})
-	tx.forIDs(ctx, `UPDATE basiq_transaction SET missing_from = ? WHERE user_id = ? AND transaction_id`, b.mark, b.at, b.userID)
-	tx.forIDs(ctx, `UPDATE basiq_transaction SET missing_from = '' WHERE user_id = ? AND transaction_id`, b.unmark, b.userID)
-	tx.insert(ctx, "basiq_change", changeColumns, "", len(b.changes), func(i int) []any {
+	tx.ExecIn(ctx, `UPDATE basiq_transaction SET missing_from = ? WHERE user_id = ? AND transaction_id`, b.mark, b.at, b.userID)
+	tx.ExecIn(ctx, `UPDATE basiq_transaction SET missing_from = '' WHERE user_id = ? AND transaction_id`, b.unmark, b.userID)
+	tx.Insert(ctx, "basiq_change", changeColumns, "", len(b.changes), func(i int) []any {
 		c := &b.changes[i]
 		return []any{b.userID, int64(c.Position), string(c.Kind), c.AccountID, c.TransactionID, string(c.Day), c.PendingID, strings.Join(c.Candidates, " ")}
 	})
@@ -106,10 +107,10 @@ const (
 	consentColumns    = `user_id, consent_id, status, created_at, expires_at, payload`
 )
 
-func (tx *dbTx) writeDetails(ctx context.Context, userID string, d *details) {
-	tx.exec(ctx, `UPDATE basiq_user SET details = ? WHERE user_id = ?`, d.hash, userID)
-	tx.exec(ctx, `DELETE FROM basiq_connection WHERE user_id = ?`, userID)
-	tx.insert(ctx, "basiq_connection", connectionColumns, "", len(d.connections), func(i int) []any {
+func (d *details) write(ctx context.Context, tx *sqldb.Tx, userID string) {
+	tx.Exec(ctx, `UPDATE basiq_user SET details = ? WHERE user_id = ?`, d.hash, userID)
+	tx.Exec(ctx, `DELETE FROM basiq_connection WHERE user_id = ?`, userID)
+	tx.Insert(ctx, "basiq_connection", connectionColumns, "", len(d.connections), func(i int) []any {
 		c := d.connections[i].item
 		return []any{
 			userID, c.ID, text(c.Institution.ID), text(string(c.Status)), text(string(c.Method)),
@@ -117,7 +118,7 @@ func (tx *dbTx) writeDetails(ctx context.Context, userID string, d *details) {
 		}
 	})
 	// Basiq lists consents that have ended too. One that it does not list is kept for the deletion record.
-	tx.insert(ctx, "basiq_consent", consentColumns, updateAll("user_id, consent_id", consentColumns), len(d.consents), func(i int) []any {
+	tx.Upsert(ctx, "basiq_consent", "user_id, consent_id", consentColumns, len(d.consents), func(i int) []any {
 		c := d.consents[i].item
 		return []any{userID, c.ID, text(string(c.Status)), null(instant(c.Created)), null(instant(c.ExpiryDate)), d.consents[i].payload}
 	})
@@ -125,30 +126,30 @@ func (tx *dbTx) writeDetails(ctx context.Context, userID string, d *details) {
 
 func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 	at := record.Time.Format(instantFormat)
-	err := s.inTx(ctx, func(tx *dbTx) error {
+	err := s.inTx(ctx, func(tx *sqldb.Tx) error {
 		// The first statement locks the user, so that the others see what a sync in flight has committed.
-		tx.exec(ctx, insertUser, record.UserID)
+		tx.Exec(ctx, insertUser, record.UserID)
 		var generation int64
-		if err := tx.row(ctx, &generation, `UPDATE basiq_user SET generation = generation + 1, erased_at = ?, feed_start = position, details = ''
+		if err := tx.Get(ctx, &generation, `UPDATE basiq_user SET generation = generation + 1, erased_at = ?, feed_start = position, details = ''
 			WHERE user_id = ? AND erased_at IS NULL RETURNING generation`, at, record.UserID); err != nil {
 			return err
 		}
 		var err error
-		record.ConsentIDs, err = query(ctx, tx, s.dialect.Bind(`SELECT consent_id FROM basiq_consent WHERE user_id = ? ORDER BY consent_id`), func(id *string) []any { return []any{id} }, record.UserID)
+		record.ConsentIDs, err = sqldb.Query(ctx, tx, s.dialect, `SELECT consent_id FROM basiq_consent WHERE user_id = ? ORDER BY consent_id`, func(id *string) []any { return []any{id} }, record.UserID)
 		if err != nil {
 			return err
 		}
 		remove := func(table string) int {
-			return int(tx.exec(ctx, `DELETE FROM basiq_`+table+` WHERE user_id = ?`, record.UserID))
+			return int(tx.Exec(ctx, `DELETE FROM basiq_`+table+` WHERE user_id = ?`, record.UserID))
 		}
 		record.Transactions, record.Accounts, record.Changes = remove("transaction"), remove("account"), remove("change")
 		for _, table := range []string{"balance", "connection", "consent", "task"} {
 			remove(table)
 		}
-		tx.exec(ctx, `INSERT INTO basiq_deletion (user_id, erased_at, reason, consent_ids, accounts, transactions, changes, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		tx.Exec(ctx, `INSERT INTO basiq_deletion (user_id, erased_at, reason, consent_ids, accounts, transactions, changes, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			record.UserID, at, string(record.Reason), strings.Join(record.ConsentIDs, " "), record.Accounts, record.Transactions, record.Changes, generation)
-		if s.hook == nil || tx.err != nil {
-			return tx.err
+		if s.hook == nil || tx.Err() != nil {
+			return tx.Err()
 		}
 		return s.hook(ctx, tx.Tx, []Change{{Kind: KindErased, UserID: record.UserID}})
 	})
@@ -171,7 +172,7 @@ func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) 
 
 		erased string
 	}
-	rows, err := query(ctx, s.db, s.dialect.Bind(`SELECT erased_at, reason, consent_ids, accounts, transactions, changes FROM basiq_deletion WHERE user_id = ? ORDER BY generation`), func(r *row) []any {
+	rows, err := query(ctx, s, `SELECT erased_at, reason, consent_ids, accounts, transactions, changes FROM basiq_deletion WHERE user_id = ? ORDER BY generation`, func(r *row) []any {
 		return []any{&r.erased, &r.Reason, (*words)(&r.ConsentIDs), &r.Accounts, &r.Transactions, &r.Changes}
 	}, userID)
 	all := make([]Deletion, len(rows))
@@ -185,8 +186,16 @@ func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) 
 }
 
 func (s *SQL) readmit(ctx context.Context, userID string) error {
-	return s.inTx(ctx, func(tx *dbTx) error {
-		tx.exec(ctx, `UPDATE basiq_user SET generation = generation + 1, erased_at = NULL WHERE user_id = ? AND erased_at IS NOT NULL`, userID)
+	return s.inTx(ctx, func(tx *sqldb.Tx) error {
+		tx.Exec(ctx, `UPDATE basiq_user SET generation = generation + 1, erased_at = NULL WHERE user_id = ? AND erased_at IS NOT NULL`, userID)
 		return nil
 	})
+}
+
+// null returns nil for "".
+func null(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }

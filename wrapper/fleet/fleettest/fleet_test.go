@@ -26,6 +26,7 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 	"github.com/basiq-go/basiq-go/wrapper/fleet"
 	"github.com/basiq-go/basiq-go/wrapper/internal/postgrestest"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -251,7 +252,7 @@ func (f *fixture) assertMirror() {
 		}
 		mirrored := make(map[string]string)
 		rows, err := f.database.DB.QueryContext(f.Context(),
-			f.database.Dialect.Bind(`SELECT transaction_id, status || ' ' || description FROM basiq_transaction WHERE user_id = ?`), user)
+			sqldb.Dialect(f.database.Dialect).Bind(`SELECT transaction_id, status || ' ' || description FROM basiq_transaction WHERE user_id = ?`), user)
 		require.NoError(f, err)
 		for rows.Next() {
 			var id, text string

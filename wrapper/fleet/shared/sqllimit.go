@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 )
 
 // sqlLimit is a limitTable in a database.
@@ -42,23 +44,18 @@ func (t *sqlLimit) holds(ctx context.Context) (map[string]hold, error) {
 func (t *sqlLimit) readHolds(ctx context.Context) (map[string]hold, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	rows, err := t.store.db.QueryContext(ctx, t.store.bind(`SELECT operation, status, held_until - NOW FROM basiq_shared_hold
-		WHERE name = ? AND held_until > NOW`), t.name)
-	if err != nil {
-		return nil, err
+	type row struct {
+		operation string
+		status    int
+		left      int64
 	}
-	defer func() { _ = rows.Close() }()
-	holds := make(map[string]hold)
-	for rows.Next() {
-		var operation string
-		var status int
-		var left int64
-		if err := rows.Scan(&operation, &status, &left); err != nil {
-			return nil, err
-		}
-		holds[operation] = hold{until: time.Now().Add(time.Duration(left) * time.Microsecond), status: status}
+	rows, err := sqldb.Query(ctx, t.store.db, t.store.dialect, t.store.at(`SELECT operation, status, held_until - NOW FROM basiq_shared_hold
+		WHERE name = ? AND held_until > NOW`), func(r *row) []any { return []any{&r.operation, &r.status, &r.left} }, t.name)
+	holds := make(map[string]hold, len(rows))
+	for _, r := range rows {
+		holds[r.operation] = hold{until: time.Now().Add(time.Duration(r.left) * time.Microsecond), status: r.status}
 	}
-	return holds, rows.Err()
+	return holds, err
 }
 
 func (t *sqlLimit) hold(ctx context.Context, operation string, status int, asked time.Duration) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -31,7 +32,7 @@ var clocks = map[mirror.Dialect]string{
 // Store is the shared state of a fleet in a database. It is safe for concurrent use.
 type Store struct {
 	db      *sql.DB
-	dialect mirror.Dialect
+	dialect sqldb.Dialect
 	// now returns the expression for the time of the database in microseconds.
 	now func() string
 }
@@ -45,7 +46,7 @@ func Open(ctx context.Context, db *sql.DB, dialect mirror.Dialect) (*Store, erro
 	if err := db.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("shared: Open: %w: %w", ErrDatabase, err)
 	}
-	return &Store{db: db, dialect: dialect, now: func() string { return clocks[dialect] }}, nil
+	return &Store{db: db, dialect: sqldb.Dialect(dialect), now: func() string { return clocks[dialect] }}, nil
 }
 
 // Migrate creates or updates the tables, whose names begin with basiq_shared_. It is safe to call concurrently, does
@@ -57,16 +58,14 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// bind completes a statement: NOW is the time of the database, and each question mark is an argument.
-func (s *Store) bind(query string) string {
-	return s.dialect.Bind(strings.ReplaceAll(query, "NOW", s.now()))
-}
+// at replaces NOW in a statement by the time of the database.
+func (s *Store) at(statement string) string { return strings.ReplaceAll(statement, "NOW", s.now()) }
 
 // exec runs a statement and returns the number of rows that it changed.
 func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	result, err := s.db.ExecContext(ctx, s.bind(query), args...)
+	result, err := s.db.ExecContext(ctx, s.dialect.Bind(s.at(query)), args...)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrDatabase, err)
 	}
@@ -77,7 +76,7 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, err
 func (s *Store) queryRow(ctx context.Context, query string, args []any, dest ...any) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	switch err := s.db.QueryRowContext(ctx, s.bind(query), args...).Scan(dest...); {
+	switch err := s.db.QueryRowContext(ctx, s.dialect.Bind(s.at(query)), args...).Scan(dest...); {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
 	case err != nil:

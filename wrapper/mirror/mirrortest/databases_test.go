@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // the driver sqlite
 
+	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 )
 
@@ -49,7 +50,7 @@ func (d database) open(t testing.TB) *sql.DB {
 }
 
 // bind puts the placeholders of a statement in the form of the dialect.
-func (d database) bind(query string) string { return d.dialect.Bind(query) }
+func (d database) bind(query string) string { return sqldb.Dialect(d.dialect).Bind(query) }
 
 // store opens a store and migrates the database.
 func (d database) store(t testing.TB, db *sql.DB, options ...mirror.SQLOption) *mirror.SQL {
