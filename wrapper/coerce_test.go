@@ -107,6 +107,16 @@ func TestResponses_Mistyped(t *testing.T) {
 			require.NoError(t, err)
 			assert.True(t, job.Done())
 		}},
+		"object for the data of an insight": {`{"type":"insight","id":"i1","data":{"categories":[]}}`, "data", func(t *testing.T, client *basiq.Client) {
+			insight, err := client.Insights.VerifyBalance(t.Context(), userID, basiq.BalanceRange{Min: "1"})
+			require.NoError(t, err)
+			assert.Equal(t, "i1", insight.ID)
+		}},
+		"string for the data of an event": {`{"type":"event","id":"e1","entity":"user","data":"gone"}`, "0", func(t *testing.T, client *basiq.Client) {
+			event, err := client.Events.Get(t.Context(), "e1")
+			require.NoError(t, err)
+			assert.EqualValues(t, "user", event.Entity)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,9 +33,10 @@ func decode(body []byte, value any) (mismatch *api.TypeError, err error) {
 	return mismatch, nil
 }
 
-// listOf returns the field of a response that is its list, or the zero Value.
+// listOf returns the field of a list response that is its list, or the zero Value. Only lists have a size: a resource may
+// also have data, without which it is still useful.
 func listOf(response reflect.Value) reflect.Value {
-	if response.Kind() != reflect.Struct {
+	if response.Kind() != reflect.Struct || !response.FieldByName("Size").IsValid() {
 		return reflect.Value{}
 	}
 	list := response.FieldByName("Data")

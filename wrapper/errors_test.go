@@ -51,6 +51,7 @@ func TestErrors_Bodies(t *testing.T) {
 		"not JSON":      {500, `{"correlationId":"abc","data":[{"code":"x","detail":"y"}]} x`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
 		"array":         {500, `[]`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
 		"null":          {500, `null`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body"},
+		"mistyped data": {500, `{"correlationId":"abc","data":{"code":"x"}}`, "basiq: Connections.Get: 500 Internal Server Error: unexpected response body (correlation abc)"},
 		"mistyped code": {500, `{"correlationId":"abc","data":[{"code":{},"detail":"still here"}]}`, "basiq: Connections.Get: 500: still here (correlation abc)"},
 		"route": {
 			404, "Route not found for this API version.",

@@ -264,6 +264,7 @@ func (c collection[T]) all(ctx context.Context) iter.Seq2[*T, error] {
 				return
 			}
 			if at = page.Next; at == "" {
+				raw.set(page.body)
 				return
 			}
 		}

@@ -15,12 +15,14 @@ import (
 //	var raw []byte
 //	account, err := client.Accounts.Get(basiq.ContextWithRawJSON(ctx, &raw), userID, accountID)
 //
-// In a loop over a list, raw is the JSON of the current item. A method that returns a page stores the whole response,
-// and the JSON of each item in [Page].Raw.
+// In a loop over a list, raw is the JSON of the current item. After the last item it is the response with the last page.
+// A method that returns a page stores the whole response, and the JSON of each item in [Page].Raw.
+// [JobsService.Wait], [JobsService.Watch] and [JobsService.WaitEach] store the JSON of each job that they return, also
+// with an error. [JobsService.WaitAll] stores nothing.
 //
-// The call sets raw to nil before it sends a request. It remains nil after an error, for a response that is not JSON,
-// for responses that hold a secret (access tokens, created and updated webhooks), and in methods that poll a job. The
-// slices are copies. The slices of one page share their memory. Calls that run concurrently need separate contexts.
+// The call sets raw to nil before it sends a request. It remains nil after any other error, for a response that is not
+// JSON, and for responses that hold a secret (access tokens, created and updated webhooks). The slices are copies. The
+// slices of one page share their memory. Calls that run concurrently need separate contexts.
 func ContextWithRawJSON(ctx context.Context, raw *[]byte) context.Context {
 	options, _ := ctx.Value(optionsKey).(callOptions)
 	options.raw = (*rawJSON)(raw)

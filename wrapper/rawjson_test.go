@@ -2,8 +2,8 @@ package basiq_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -78,6 +78,7 @@ func TestContextWithRawJSON_List(t *testing.T) {
 				assert.Contains(t, string(raw), transaction.ID)
 			}
 			assert.Equal(t, want, got)
+			assert.Contains(t, string(raw), `"lost"`, "after the loop, the last page")
 		})
 	}
 	t.Run("error", func(t *testing.T) {
@@ -158,14 +159,52 @@ func TestContextWithRawJSON_OwnResponseOnly(t *testing.T) {
 	assert.JSONEq(t, `{"type":"user","id":"u1"}`, string(raw))
 }
 
+// A job that was waited for comes with the JSON of the poll that returned it.
 func TestContextWithRawJSON_Wait(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		_, client := newStub(t, ok(200, `{"type":"job","id":"j1","steps":[{"title":"verify-credentials","status":"success"}]}`))
-		var raw []byte
-		ctx, cancel := context.WithCancel(basiq.ContextWithRawJSON(t.Context(), &raw))
-		defer cancel()
-		_, _ = client.Jobs.Wait(ctx, jobID)
-		assert.Nil(t, raw)
-	})
+	response := func(status, extra string) stubResponse {
+		return ok(200, `{"type":"job","id":"`+jobID+`","new":`+extra+`,"steps":[{"title":"verify-credentials","status":"`+status+`"}],`+
+			`"links":{"source":"/users/`+userID+`/connections/c1"}}`)
+	}
+	started, succeeded, failed := response("in-progress", "1"), response("success", "2"), response("failed", "3")
+	for _, c := range []struct {
+		name      string
+		responses []any
+		options   []basiq.WaitOption
+		want      []string // the JSON of the job, without an error and with it
+	}{
+		{"success", []any{started, started, succeeded}, nil, []string{succeeded.body}},
+		{"failure", []any{started, failed}, nil, []string{failed.body}},
+		{"rejected poll", []any{started, ok(404, `{"type":"list","data":[{"code":"resource-not-found"}]}`)}, nil, []string{started.body, ""}},
+		{"another user", []any{succeeded}, []basiq.WaitOption{basiq.WithUser("u2")}, []string{""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				raw := []byte("stale")
+				ctx := basiq.ContextWithRawJSON(t.Context(), &raw)
+				_, client := newStub(t, c.responses...)
+				job, _ := client.Jobs.Wait(ctx, jobID, c.options...)
+				assert.Equal(t, c.want[0], string(raw))
+				assert.Equal(t, job == nil, raw == nil)
+
+				_, client = newStub(t, c.responses...)
+				var last string
+				for job, err := range client.Jobs.Watch(ctx, jobID, c.options...) {
+					assert.Equal(t, job == nil, raw == nil, err)
+					last = string(raw)
+				}
+				assert.Equal(t, c.want[0], last)
+
+				_, client = newStub(t, c.responses...)
+				for _, err := range client.Jobs.WaitEach(ctx, slices.Values([]string{jobID, ""}), c.options...) {
+					if errors.Is(err, basiq.ErrInvalidInput) {
+						assert.Nil(t, raw)
+						continue
+					}
+					assert.Equal(t, c.want[len(c.want)-1], string(raw))
+				}
+			})
+		})
+	}
 }

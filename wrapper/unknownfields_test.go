@@ -35,6 +35,11 @@ func TestWithUnknownFields(t *testing.T) {
 		{"kind of an object", `{"id":"t1","subClass":"1"}`, []string{"getTransaction subClass kind"}},
 		{"kind of an element", `{"id":"t1","links":[1]}`, []string{"getTransaction links kind"}},
 		{"amounts are strings or numbers", `{"id":"t1","amount":1.5,"balance":""}`, nil},
+		{"kind of an amount", `{"id":"t1","amount":{"value":"1.00"},"balance":true}`, []string{"getTransaction amount kind", "getTransaction balance kind"}},
+		{"kind of a decimal", `{"id":"t1","enrich":{"category":{"matchScore":[1]},"location":{"geometry":{"lat":false,"lng":"1"}}}}`, []string{"getTransaction enrich.category.matchScore kind", "getTransaction enrich.location.geometry.lat kind"}},
+		{"kind of a list or an object", `{"id":"t1","enrich":{"tags":true}}`, []string{"getTransaction enrich.tags kind"}},
+		{"kind of an element of a list", `{"id":"t1","enrich":{"tags":["a",{"b":1}]}}`, []string{"getTransaction enrich.tags[] kind"}},
+		{"an object of unknown form", `{"id":"t1","enrich":{"tags":{"a":1}}}`, nil},
 		{"control characters", `{"id":"t1","a\u0000\nb":1}`, []string{"getTransaction a  b name"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,6 +70,28 @@ func TestWithUnknownFields_List(t *testing.T) {
 	}, *reports)
 }
 
+func TestWithUnknownFields_Unions(t *testing.T) {
+	t.Parallel()
+	report, reports := reportsOf()
+	client := newClient(t, &stub{respond: respondWith(
+		ok(200, `{"id":"a1","institution":{"type":"institution","id":"AU00000","x":1,"links":{"self":"","y":1}},"connection":true,"links":{"statements":[1]}}`),
+		ok(200, `{"id":"i1","data":[{"balance":{"input":{"min":"1","max":false,"x":1}},"name":{"input":1}}]}`),
+		ok(200, `{"type":"list","id":"","name":"","description":"","filters":[{"name":"users","x":1}],"data":[{"id":"CON_AFFOR_01"}],"y":1}`),
+	)}, basiq.WithUnknownFields(report))
+	_, err := client.Accounts.Get(t.Context(), userID, "a1")
+	require.NoError(t, err)
+	_, err = client.Insights.Get(t.Context(), userID, "i1")
+	require.NoError(t, err)
+	for _, err := range client.Reports.Types(t.Context()) {
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{
+		"getAccount institution.x name", "getAccount institution.links.y name", "getAccount connection kind", "getAccount links.statements[] kind",
+		"getInsightById data[].balance.input.max kind", "getInsightById data[].balance.input.x name", "getInsightById data[].name.input kind",
+		"listReportTypes filters[].x name", "listReportTypes y name",
+	}, *reports)
+}
+
 // Names come from the server, and the keys of maps may be personal data.
 func TestWithUnknownFields_Bounds(t *testing.T) {
 	t.Parallel()
@@ -86,6 +113,14 @@ func TestWithUnknownFields_Bounds(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, *reports, 1)
 	assert.Less(t, len((*reports)[0]), 2000)
+
+	report, reports = reportsOf()
+	const depth = 4000
+	client = newClient(t, &stub{respond: respondWith(ok(200, strings.Repeat(`{"id":"r1","x":1,"data":[`, depth)+strings.Repeat(`]}`, depth)))}, basiq.WithUnknownFields(report))
+	_, err = client.Reports.Type(t.Context(), "r1")
+	require.NoError(t, err)
+	assert.NotEmpty(t, *reports)
+	assert.Less(t, len(strings.Join(*reports, "")), 200_000)
 
 	report, reports = reportsOf()
 	client = newClient(t, &stub{respond: respondWith(ok(200, `{"id":"a1","class":{"type":"loan","meta":{"Jane Doe":1}}}`))}, basiq.WithUnknownFields(report))

@@ -117,6 +117,8 @@ type wait struct {
 	// job is the job as of the last successful poll, and seen its fingerprint.
 	job  *Job
 	seen uint64
+	// raw is where the JSON of job is stored. It may be nil.
+	raw *rawJSON
 	// failure is why the most recent poll failed, or nil.
 	failure error
 	// interval grows between two changes. delay is the time until the next poll.
@@ -134,7 +136,8 @@ type wait struct {
 func (s *JobsService) wait(ctx context.Context, jobID string, config waitConfig) (*Job, error) {
 	observers := s.client.config.observers
 	ctx = observers.startJobWait(ctx)
-	w := wait{waitConfig: config, jobs: s, jobID: jobID}
+	w := wait{waitConfig: config, jobs: s, jobID: jobID, raw: rawOf(ctx)}
+	w.raw.set(nil)
 	outcome, started := JobWaitError, time.Now() // the outcome remains if a function of the caller panics
 	defer func() {
 		observers.endJobWait(ctx, JobWaitResult{Outcome: outcome, Duration: time.Since(started), Waited: w.idle, Polls: w.polls})
@@ -158,6 +161,7 @@ func (w *wait) run(parent context.Context) (*Job, error) {
 		if !done {
 			if !w.keepLast {
 				w.job = nil
+				w.raw.set(nil)
 			}
 			if w.sleep(ctx, w.delay) {
 				continue
@@ -181,6 +185,7 @@ func (w *wait) step(ctx context.Context) (bool, error) {
 	w.failure = nil
 	if owner, known := job.UserID(); known && w.userID != "" && !strings.EqualFold(owner, w.userID) {
 		w.job = nil // do not show another user's job
+		w.raw.set(nil)
 		return true, ErrUserMismatch
 	}
 	text, _ := json.Marshal(job.Job) // a job that was decoded can be encoded
@@ -218,7 +223,16 @@ func (w *wait) poll(ctx context.Context) (*Job, error) {
 		}
 	}
 	w.polls++
-	return w.jobs.Get(withoutRetries(ctx, w.polls), w.jobID)
+	ctx = withoutRetries(ctx, w.polls)
+	var raw []byte
+	if w.raw != nil {
+		ctx = ContextWithRawJSON(ctx, &raw)
+	}
+	job, err := w.jobs.Get(ctx, w.jobID)
+	if err == nil {
+		w.raw.set(raw)
+	}
+	return job, err
 }
 
 // sleep is the function sleep, and adds its duration to the time between polls.

@@ -54,7 +54,12 @@ func (s *JobsService) WaitEach(ctx context.Context, jobIDs iter.Seq[string], opt
 			return
 		}
 		config.keepLast = false
+		raw := rawOf(ctx)
 		for result := range s.waitEach(ctx, operation, jobIDs, config) {
+			raw.set(nil)
+			if result.raw != nil {
+				raw.set(*result.raw)
+			}
 			if !yield(result.job, result.err) {
 				return
 			}
@@ -123,6 +128,8 @@ type waitResult struct {
 	index int
 	job   *Job
 	err   error
+	// raw is the JSON of the job. It is nil if the caller did not request it.
+	raw *rawJSON
 	// panicked is the panic of a caller's function.
 	panicked *recovered
 }
@@ -167,6 +174,11 @@ func (s *JobsService) waitEach(ctx context.Context, operation string, jobIDs ite
 				result, err := waitResult{index: index, err: &WaitError{JobID: jobID, Err: errAbandoned}}, checkNewID(operation, jobID, seen)
 				start(result, func() waitResult {
 					if result.err = err; err == nil {
+						ctx := ctx
+						if rawOf(ctx) != nil { // it belongs to the goroutine of the loop
+							result.raw = new(rawJSON)
+							ctx = ContextWithRawJSON(ctx, (*[]byte)(result.raw))
+						}
 						result.job, result.err = s.wait(ctx, jobID, config)
 					}
 					return result

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -485,7 +486,8 @@ type success struct {
 	name      string // name of the example
 	mediaType string
 	body      string
-	noSummary bool // the response without transactions to summarize
+	schema    *openapi3.Schema // nil without a body
+	noSummary bool             // the response without transactions to summarize
 }
 
 // successes returns all success responses in the contract, for every status and media type of every operation.
@@ -507,7 +509,7 @@ func successes(t *testing.T) []success {
 				all = append(all, one)
 			}
 			for mediaType, media := range response.Value.Content {
-				one.mediaType = mediaType
+				one.mediaType, one.schema = mediaType, media.Schema.Value
 				add := func(name, body string) {
 					one.name, one.body = name, body
 					all = append(all, one)

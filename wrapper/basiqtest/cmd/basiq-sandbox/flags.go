@@ -23,6 +23,7 @@ Usage: basiq-sandbox [flags]
   -speed FACTOR         run jobs FACTOR times as fast as at Basiq (default 1)
   -token-lifetime D     lifetime of tokens (default 1h)
   -limits               enforce the limits that Basiq documents
+  -concurrent-refreshes start a job for every refresh, also while one is running
   -redirect-url URL     URL that the consent page redirects to after a visit
   -allow-origin ORIGIN  allow web pages of this origin, such as http://localhost:3000 or '*', to call the API; repeatable
   -fault FAULT          inject a fault; repeatable, and the first that matches a request applies
@@ -89,6 +90,7 @@ func parse(args []string) (*settings, error) {
 	speed := flags.Float64("speed", 1, "")
 	lifetime := flags.Duration("token-lifetime", time.Hour, "")
 	limits := flags.Bool("limits", false, "")
+	concurrent := flags.Bool("concurrent-refreshes", false, "")
 	redirect := flags.String("redirect-url", "", "")
 	flags.Func("allow-origin", "", func(text string) error {
 		s.options = append(s.options, basiqtest.WithAllowedOrigin(text))
@@ -119,6 +121,9 @@ func parse(args []string) (*settings, error) {
 		basiqtest.WithTokenLifetime(*lifetime))
 	if *limits {
 		s.options = append(s.options, basiqtest.WithLimits())
+	}
+	if *concurrent {
+		s.options = append(s.options, basiqtest.WithConcurrentRefreshes())
 	}
 	if *redirect != "" {
 		s.options = append(s.options, basiqtest.WithRedirectURL(*redirect))

@@ -173,7 +173,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("with every flag", func(t *testing.T) {
 		t.Parallel()
-		stderr, end := start(t, "-seed", "7", "-speed", "1000", "-token-lifetime", "90s", "-limits", "-redirect-url", "http://localhost/back",
+		stderr, end := start(t, "-seed", "7", "-speed", "1000", "-token-lifetime", "90s", "-limits", "-concurrent-refreshes", "-redirect-url", "http://localhost/back",
 			"-allow-origin", "http://localhost:3000", "-allow-origin", "http://localhost:4000",
 			"-fault", "503 operations=postToken times=1", "-fault=403=no-production-access operations=postToken times=1", "-log-level", "warn", "-log-level", "info")
 		url := stderr.url(t)
@@ -308,7 +308,7 @@ func TestRun_Usage(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, flag := range []string{
-		"addr", "seed", "speed", "token-lifetime", "limits", "redirect-url", "allow-origin", "fault", "log-format", "log-level", "h",
+		"addr", "seed", "speed", "token-lifetime", "limits", "concurrent-refreshes", "redirect-url", "allow-origin", "fault", "log-format", "log-level", "h",
 	} {
 		assert.Contains(t, usage, "\n  -"+flag+" ")
 	}
