@@ -60,6 +60,12 @@ func (s *Sandbox) holdings(conn *connection, now time.Time) []*holding {
 		return conn.accountCache.list
 	}
 	accounts := s.accountsAt(conn, state.fetched)
+	for i := range accounts {
+		if edits := conn.edits[accounts[i].Key]; edits != nil {
+			before := s.transactionsAt(conn, accounts[i].Key, state.fetched)
+			applyTo(&accounts[i], before, edits.apply(before, accounts[i].Balance))
+		}
+	}
 	list := make([]*holding, 0, len(accounts))
 	for _, account := range accounts {
 		h := &holding{
@@ -85,6 +91,7 @@ func (s *Sandbox) userHoldings(u *user, now time.Time) []*holding {
 	return append(list, u.detachedAccounts...)
 }
 
+// accountsAt returns the accounts of a connection without the edits of tests.
 func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
 	switch {
 	case conn.statement != nil:
@@ -99,14 +106,26 @@ func (s *Sandbox) accountsAt(conn *connection, at time.Time) []bank.Account {
 // bankTransactions returns the transactions of an account from the test bank or the uploaded statement: pending
 // transactions first, then the newest first. All users of a login share the list, so callers must not modify it.
 func (s *Sandbox) bankTransactions(h *holding) []*bank.Transaction {
-	switch {
-	case h.read.IsZero():
+	if h.read.IsZero() {
 		return nil
-	case h.connection.statement != nil:
-		return h.connection.statement.transactions(h.Key)
-	default:
-		return s.books.Transactions(h.connection.person(), h.institution, h.Key, h.read)
 	}
+	list := s.transactionsAt(h.connection, h.Key, h.read)
+	if edits := h.connection.edits[h.Key]; edits != nil {
+		for _, account := range s.accountsAt(h.connection, h.read) {
+			if account.Key == h.Key {
+				return edits.apply(list, account.Balance)
+			}
+		}
+	}
+	return list
+}
+
+// transactionsAt returns the transactions of an account without the edits of tests.
+func (s *Sandbox) transactionsAt(conn *connection, account string, at time.Time) []*bank.Transaction {
+	if conn.statement != nil {
+		return conn.statement.transactions(account)
+	}
+	return s.books.Transactions(conn.person(), conn.institution.ID, account, at)
 }
 
 // transactions returns the transactions of an account with their IDs, in the order of bankTransactions. The list

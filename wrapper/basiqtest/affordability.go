@@ -309,7 +309,7 @@ func (t transaction) summaryObject(v *view) object {
 		"type": "transaction", "id": t.id, "status": gen.TransactionStatusPosted, "description": t.Description,
 		"amount": t.Amount.String(), "account": t.holding.id, "balance": t.balance(), "direction": t.direction(),
 		"class": t.summaryClass(), "institution": t.holding.institution,
-		"transactionDate": t.transactionDate(), "postDate": formatTime(t.Posted),
+		"transactionDate": t.transactionDate(), "postDate": t.postDate(),
 		"links": object{
 			"account": v.url(t.holding.path()), "institution": v.url(v.institutionPath(t.holding.institution)),
 		},
@@ -360,14 +360,10 @@ func (snap *snapshot) transactionsCSV() []byte {
 		"postDate", "subClassCode", "subClassTitle",
 	})
 	for _, t := range snap.transactions {
-		status, posted := gen.TransactionStatusPosted, formatTime(t.Posted)
-		if t.Pending() {
-			status, posted = gen.TransactionStatusPending, ""
-		}
 		code, title := t.subClass()
 		rows = append(rows, []string{
-			t.id, string(status), t.Description, t.Amount.String(), t.holding.id, t.balance(), string(t.direction()), t.summaryClass(),
-			t.holding.institution, t.transactionDate(), posted, code, title,
+			t.id, string(t.status()), t.Description, t.Amount.String(), t.holding.id, t.balance(), string(t.direction()), t.summaryClass(),
+			t.holding.institution, t.transactionDate(), t.postDate(), code, title,
 		})
 	}
 	return writeCSV(rows)

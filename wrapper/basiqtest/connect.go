@@ -47,8 +47,11 @@ type ConnectOption struct{ method gen.ConnectionMethod }
 //   - Deleting a connection deletes its accounts and transactions.
 //   - Transactions have no balance.
 //   - The name of an account is the user's nickname; credit cards have none.
+//   - Times are in UTC. The postDate is midnight in Sydney, so its date in UTC is the day before the bank's.
+//   - They can be refreshed 20 times a day, then the response is 429.
 //   - They have an expiryDate, and their credentials cannot be updated. A visit with
-//     basiq.ConsentActionReauthorise sets the date to one year from then.
+//     basiq.ConsentActionReauthorise sets the date to one year from then, extends the consent and keeps all IDs. If the
+//     date passes, the connection and its data are deleted.
 func WithOpenBanking() ConnectOption { return ConnectOption{gen.ConnectionMethodOpenBanking} }
 
 func methodOf(options []ConnectOption) gen.ConnectionMethod {
@@ -66,7 +69,7 @@ func (s *Sandbox) connectUser(userID, institutionID, loginID string, method gen.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.runDue(now)
 	u := s.users[userID]
 	if u == nil {
@@ -159,14 +162,14 @@ func (s *Sandbox) runVisit(u *url.URL, institutionID string, method gen.Connecti
 	if s.config.redirectURL == nil {
 		return "", errors.New("no redirect URL: option WithRedirectURL is required")
 	}
-	now := time.Now()
+	now := s.now()
 	s.runDue(now)
 	opened := s.openVisit(u.Query(), now)
 	if id, isLink := strings.CutPrefix(u.Path, linkPath); isLink {
 		opened = s.openLink(id, now)
 	}
 	if opened.location == "" {
-		return "", errors.New(strings.Join(append([]string{opened.data.Title}, opened.data.Text...), ". "))
+		return "", errors.New(opened.data.Title + ". " + strings.Join(opened.data.Text, " "))
 	}
 	v := s.visits[strings.TrimPrefix(opened.location, visitPath)]
 	return s.completeVisit(v, institutionID, method, person, now)

@@ -23,9 +23,13 @@ type connection struct {
 	expires      time.Time // end of the open-banking authorization; zero for other methods
 	purged       time.Time // zero if never purged
 	deleted      bool
-	jobs         int            // number of jobs so far
-	statement    *bankStatement // uploaded statement; nil for a login
-	accountCache accountCache   // accounts as of the last read
+	jobs         int                      // number of jobs so far
+	statement    *bankStatement           // uploaded statement; nil for a login
+	accountCache accountCache             // accounts as of the last read
+	reported     map[string]fingerprint   // by account key, as of the last account.updated and transactions.updated events
+	edits        map[string]*accountEdits // by account key; nil unless a test has edited transactions
+	refreshDay   string                   // day of the last refresh of an open-banking connection
+	refreshes    int                      // number of refreshes on that day
 
 	job    *job            // the latest job, and the only one that can be running
 	before connectionState // state when that job started
@@ -177,10 +181,11 @@ func (s *Sandbox) connect(u *user, login credentials, c *consent, now time.Time)
 		consent: c, created: now,
 	}
 	if conn.openBanking() {
-		conn.expires = consentExpiry(now)
+		end := consentExpiry(now)
 		if c != nil {
-			conn.expires = c.expires
+			end = c.expires
 		}
+		s.authorizeUntil(conn, end)
 	}
 	u.connections = append(u.connections, conn)
 	s.emitConnection(conn, gen.EventActionCreated, now)
@@ -290,11 +295,33 @@ func (s *Sandbox) refreshConnection(c *call) (response, error) {
 	if conn.stateAt(c.now).status == gen.ConnectionStatusInvalid {
 		return response{}, invalidCredentials()
 	}
-	j, status := s.refresh(conn, c.now)
+	if !conn.mayRefresh(c.now) {
+		return response{}, tooManyRequests(limitReached)
+	}
+	j, status := s.refreshOnRequest(conn, c.now)
 	return j.reference(&c.view, status), nil
 }
 
+// mayRefresh reports whether a request may refresh the connection. Basiq documents the limit of open-banking
+// connections. The sandbox responds to the next one with 429 until midnight UTC.
+func (conn *connection) mayRefresh(now time.Time) bool {
+	return !conn.openBanking() || conn.refreshDay != day(now) || conn.refreshes < maxOpenBankingRefreshes
+}
+
+// refreshOnRequest is like refresh, and counts the job that it starts.
+func (s *Sandbox) refreshOnRequest(conn *connection, now time.Time) (*job, int) {
+	j, status := s.refresh(conn, now)
+	if status == http.StatusAccepted && conn.openBanking() {
+		if today := day(now); conn.refreshDay != today {
+			conn.refreshDay, conn.refreshes = today, 0
+		}
+		conn.refreshes++
+	}
+	return j, status
+}
+
 // refreshConnections skips connections that are not active. Basiq asks applications to refresh active connections only.
+// It also skips open-banking connections that have reached their limit.
 func (s *Sandbox) refreshConnections(c *call) (response, error) {
 	u, err := s.user(c)
 	if err != nil {
@@ -302,8 +329,8 @@ func (s *Sandbox) refreshConnections(c *call) (response, error) {
 	}
 	data := []object{}
 	for _, conn := range u.connections {
-		if conn.statement == nil && conn.stateAt(c.now).status == gen.ConnectionStatusActive {
-			j, _ := s.refresh(conn, c.now)
+		if conn.statement == nil && conn.stateAt(c.now).status == gen.ConnectionStatusActive && conn.mayRefresh(c.now) {
+			j, _ := s.refreshOnRequest(conn, c.now)
 			data = append(data, j.short(&c.view))
 		}
 	}
@@ -322,7 +349,7 @@ func (s *Sandbox) purgeConnectionData(c *call) (response, error) {
 	}
 	for _, other := range u.connections {
 		if other.institution == conn.institution {
-			other.purged = c.now
+			other.purged, other.reported = c.now, nil
 		}
 	}
 	u.detachedAccounts = slices.DeleteFunc(u.detachedAccounts, func(h *holding) bool { return h.institution == conn.institution.ID })

@@ -123,7 +123,7 @@ func (s *Sandbox) pagePolicy() string {
 func (s *Sandbox) renderPage(r *http.Request, path []string, form url.Values) (page, []byte, Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.runDue(now)
 	shown := homePath
 	var result page

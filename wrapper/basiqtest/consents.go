@@ -85,13 +85,38 @@ func (s *Sandbox) giveConsent(u *user, policy int, now time.Time) *consent {
 
 // extendConsent extends the consent and its open-banking connections to the lifetime of a new consent.
 func (s *Sandbox) extendConsent(u *user, c *consent, now time.Time) {
-	c.changes++
-	c.updated, c.expires = now, consentExpiry(now)
+	s.renewConsent(u, c, now)
 	for _, conn := range u.connections {
 		if conn.consent == c && conn.openBanking() {
-			conn.expires = c.expires
+			s.authorizeUntil(conn, c.expires)
 		}
 	}
+}
+
+// reauthorize renews the authorization of an open-banking connection, and its consent, which would otherwise end the
+// connection before.
+func (s *Sandbox) reauthorize(conn *connection, now time.Time) {
+	if conn.consent != nil {
+		s.renewConsent(conn.user, conn.consent, now)
+	}
+	s.authorizeUntil(conn, consentExpiry(now))
+}
+
+// authorizeUntil sets when an open-banking connection expires. It is then deleted with its data, unless it was renewed.
+func (s *Sandbox) authorizeUntil(conn *connection, end time.Time) {
+	conn.expires = end
+	u, id := conn.user, conn.id // the task does not keep the data of a deleted connection in memory
+	s.schedule(end, func(now time.Time) {
+		i := slices.IndexFunc(u.connections, func(conn *connection) bool { return conn.id == id && conn.expires.Equal(end) })
+		if i >= 0 && s.users[u.id] == u {
+			s.removeConnection(u, u.connections[i], now)
+		}
+	})
+}
+
+func (s *Sandbox) renewConsent(u *user, c *consent, now time.Time) {
+	c.changes++
+	c.updated, c.expires = now, consentExpiry(now)
 	s.emitConsent(u, c, gen.EventActionUpdated, now)
 	s.scheduleConsentEvents(u, c)
 }

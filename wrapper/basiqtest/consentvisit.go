@@ -194,7 +194,7 @@ func (s *Sandbox) submit(v *visit, form url.Values, now time.Time) page {
 		if conn := v.findRenewable(form.Get("connection")); conn != nil {
 			v.connection, v.bank, v.created = conn, conn.institution, nil
 			if conn.openBanking() {
-				conn.expires = consentExpiry(now)
+				s.reauthorize(conn, now)
 			}
 			v.job, _ = s.refresh(conn, now)
 			v.currentStep = stepProgress

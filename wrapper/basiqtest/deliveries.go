@@ -3,6 +3,9 @@ package basiqtest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -85,6 +88,37 @@ func newWebhookClient(base *http.Client) *http.Client {
 	return &client
 }
 
+// DeliverTo delivers webhook messages to a handler in memory, instead of to the URLs of the webhooks. It opens no
+// sockets, so it also works in a synctest bubble:
+//
+//	sandbox.DeliverTo(app) // the handler of the application
+//	created, err := client.Webhooks.Create(ctx, basiq.CreateWebhook{URL: "https://app.example/basiq", ...})
+//
+// The requests have the host and path of the webhook's URL. A response outside 2xx, a panic and a response that takes
+// longer than ten seconds are failed attempts, as over a network. DeliverTo applies to attempts from now on, and replaces
+// the client of [WithWebhookClient] and an earlier handler. [Sandbox.Close] waits for the handler to return. A nil
+// handler fails the test that created the sandbox with [New]. For a sandbox created with [Start], it panics.
+func (s *Sandbox) DeliverTo(handler http.Handler) {
+	if handler == nil {
+		s.fatalf("DeliverTo", errors.New("nil handler"))
+		return
+	}
+	listener := newPipeListener()
+	receiver := &http.Server{
+		Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0), ConnState: s.trackConn,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.webhookClient = newWebhookClient(&http.Client{Transport: &http.Transport{
+		DialContext: listener.dial, DialTLSContext: listener.dialTLS, DisableKeepAlives: true,
+	}})
+	s.receivers = append(s.receivers, receiver)
+	s.background.Go(func() { _ = receiver.Serve(listener) }) // always http.ErrServerClosed
+}
+
 // notify sends an event to the webhooks that subscribe to its type.
 func (s *Sandbox) notify(e *event) { s.sendMessages(e, e.typeID(), "") }
 
@@ -123,12 +157,12 @@ func (s *Sandbox) deliver(m *message) {
 	}
 	// Both may change during the attempt.
 	to, sign := w.url, w.verifier.Sign
-	id := derivedID(m.id, "attempt "+strconv.Itoa(len(m.attempts)))
+	client := s.webhookClient
+	a := attempt{id: derivedID(m.id, "attempt "+strconv.Itoa(len(m.attempts))), url: to, began: s.now()}
 	s.background.Go(func() {
-		// Sign with the time of the attempt, which may be later than scheduled, for example after the computer slept.
+		// Sign with the real time of the attempt, which may be later than scheduled, for example after the computer slept.
 		began := time.Now()
-		a := attempt{id: id, url: to, began: began}
-		a.code, a.response = s.post(s.lifetime, to, sign(m.id, began, m.body), m.body)
+		a.code, a.response = post(s.lifetime, client, to, sign(m.id, began, m.body), m.body)
 		// Do not log the URL, because it may contain a secret. The webhook ID identifies it.
 		s.config.logger.LogAttrs(s.lifetime, slog.LevelInfo, "delivery",
 			slog.String("webhook", w.id), slog.String("message", m.id), slog.String("event", m.typeID),
@@ -136,19 +170,19 @@ func (s *Sandbox) deliver(m *message) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed {
-			s.recordAttempt(m, a, time.Now())
+			s.recordAttempt(m, a, s.now())
 		}
 	})
 }
 
 // post sends a message and returns the status code and text of the response, or 0 and noResponse if there is none.
-func (s *Sandbox) post(ctx context.Context, to string, header http.Header, body []byte) (code int, response string) {
+func post(ctx context.Context, client *http.Client, to string, header http.Header, body []byte) (code int, response string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return 0, noResponse
 	}
 	req.Header = header
-	resp, err := s.webhookClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, noResponse
 	}

@@ -535,3 +535,68 @@ func TestDeliveries_Log(t *testing.T) {
 	assert.Contains(t, out.String(), `"event":"user.created","status":418`)
 	assert.NotContains(t, out.String(), "Pl4nted")
 }
+
+func TestSandbox_DeliverTo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sandbox := basiqtest.New(t)
+		client, err := sandbox.NewClient()
+		require.NoError(t, err)
+		user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+		require.NoError(t, err)
+		const hook = "http://localhost:8080/basiq?tenant=1"
+		created, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{
+			URL: hook, SubscribedEvents: []basiq.EventTypeName{"user.updated"},
+		})
+		require.NoError(t, err)
+		verifier, err := webhook.New(created.Secret)
+		require.NoError(t, err)
+
+		var got atomic.Int64
+		handle := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+		var mu sync.Mutex
+		sandbox.DeliverTo(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got.Add(1)
+			assert.Equal(t, hook, "http://"+r.Host+r.URL.String())
+			_, err := verifier.Parse(r)
+			assert.NoError(t, err)
+			_, err = client.Users.Get(r.Context(), user.ID) // the sandbox can be called
+			assert.NoError(t, err)
+			mu.Lock()
+			respond := handle
+			mu.Unlock()
+			respond(w, r)
+		}))
+		for _, test := range []struct {
+			name   string
+			handle http.HandlerFunc
+			want   int64
+		}{
+			{"success", handle, 1},
+			{"failure", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 2},
+			{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, 2},
+			{"panic", func(http.ResponseWriter, *http.Request) { panic("handler") }, 2},
+			{"slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 2},
+		} {
+			mu.Lock()
+			handle = test.handle
+			mu.Unlock()
+			got.Store(0)
+			_, err := client.Users.Update(t.Context(), user.ID, basiq.UpdateUser{Email: test.name + "@hooli.com"})
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+			assert.Equal(t, test.want, got.Load(), test.name)
+		}
+		_, err = client.Users.Update(t.Context(), user.ID, basiq.UpdateUser{Email: "last@hooli.com"})
+		require.NoError(t, err) // Close does not block on the handler
+	})
+}
+
+func TestSandbox_DeliverTo_Nil(t *testing.T) {
+	t.Parallel()
+	var tb fakeTB
+	sandbox := basiqtest.New(&tb)
+	defer tb.cleanups[0]()
+	sandbox.DeliverTo(nil)
+	assert.Equal(t, "basiqtest: DeliverTo: nil handler", tb.fatal)
+}

@@ -64,7 +64,13 @@
 //
 // A job takes between 6 and 17 seconds, and always the same time for the same login. [WithSpeed] divides this time and
 // the delays of webhook deliveries. In a bubble of [testing/synctest], a sandbox created with [New] uses the bubble's
-// clock. Tokens then expire after an hour, and jobs and events after seven days, without any real waiting.
+// clock. Tokens then expire after an hour, and jobs and events after seven days, without any real waiting. Elsewhere,
+// [Sandbox.Advance] moves the sandbox's clock forward. In the program, use -advance and -admin.
+//
+// # Transactions of a test
+//
+// [Sandbox.AddTransaction] adds a transaction to an account, [Sandbox.ChangeTransaction] replaces one, and
+// [Sandbox.RemoveTransaction] removes one. The balances change with them.
 //
 // # Seed
 //
@@ -91,8 +97,9 @@
 // # Webhooks
 //
 // The sandbox records events and delivers them to the webhooks that were created through the API. Messages are signed
-// and retried on the documented schedule. Package webhook verifies them. In a synctest bubble, use [WithWebhookClient]
-// with a client that opens no sockets.
+// and retried on the documented schedule. Package webhook verifies them. [Sandbox.DeliverTo] delivers them to a handler in
+// memory, also in a synctest bubble. As at Basiq, account.updated and transactions.updated are raised only for changes: a
+// refresh that fetches nothing new raises neither.
 //
 // # Consent page
 //

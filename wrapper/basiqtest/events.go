@@ -1,6 +1,8 @@
 package basiqtest
 
 import (
+	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/http"
 	"slices"
@@ -120,11 +122,25 @@ func (s *Sandbox) emitProgress(j *job, p progress, now time.Time) {
 	}
 }
 
-// emitAccounts emits an event for each account that a job fetched, changed or not. Basiq does not document how it
-// detects changes.
+// A fingerprint identifies the content of an account and of its transactions.
+type fingerprint struct{ account, transactions uint64 }
+
+var fingerprintSeed = maphash.MakeSeed()
+
+// emitAccounts emits an event for each account that a job fetched and that is new or has changed. The time of the fetch
+// is not a change. Basiq does not document how it detects changes.
 func (s *Sandbox) emitAccounts(j *job, now time.Time) {
-	v := s.eventView(now)
-	for _, h := range s.holdings(j.connection, now) {
+	v, conn := s.eventView(now), j.connection
+	for _, h := range s.holdings(conn, now) {
+		seen, known := conn.reported[h.Key]
+		found := h.fingerprint()
+		if known && seen.account == found {
+			continue
+		}
+		if conn.reported == nil {
+			conn.reported = map[string]fingerprint{}
+		}
+		conn.reported[h.Key] = fingerprint{found, seen.transactions}
 		data := h.embedded(&v)
 		data["accountHolder"] = textOrNull(h.Holder)
 		if !h.Opened.IsZero() { // unknown for a statement
@@ -139,12 +155,40 @@ func (s *Sandbox) emitAccounts(j *job, now time.Time) {
 	}
 }
 
-// emitTransactions emits an event for the transactions that a job retrieved. The count is documented only as a string.
-// It is the number of transactions behind the link.
+// fingerprint identifies the account, except for its transactions.
+func (h *holding) fingerprint() uint64 {
+	return maphash.String(fingerprintSeed, fmt.Sprint(h.Account, h.currency))
+}
+
+// fingerprintOf identifies transactions by what the bank knows of them. A refresh gives pending transactions new IDs,
+// which is not a change.
+func fingerprintOf(transactions []*bank.Transaction) uint64 {
+	var f maphash.Hash
+	f.SetSeed(fingerprintSeed)
+	for _, t := range transactions {
+		maphash.WriteComparable(&f, struct {
+			made, posted       int64
+			amount             bank.Cents
+			class, description string
+		}{t.Made.Unix(), t.Posted.Unix(), t.Amount, t.Class, t.Description})
+	}
+	return f.Sum64()
+}
+
+// emitTransactions emits an event if the transactions that a job retrieved differ from those of the last event. The
+// count is documented only as a string. It is the number of transactions behind the link.
 func (s *Sandbox) emitTransactions(j *job, now time.Time) {
-	v, conn, count := s.eventView(now), j.connection, 0
+	v, conn, count, changed := s.eventView(now), j.connection, 0, false
 	for _, h := range s.holdings(conn, now) {
-		count += len(s.bankTransactions(h))
+		transactions := s.bankTransactions(h)
+		count += len(transactions)
+		seen := conn.reported[h.Key]
+		found := fingerprint{seen.account, fingerprintOf(transactions)}
+		changed = changed || found != seen
+		conn.reported[h.Key] = found
+	}
+	if !changed {
+		return
 	}
 	path := j.user.path() + "/transactions"
 	s.emit(&event{

@@ -41,6 +41,7 @@ type call struct {
 	start int        // number of items on previous pages
 
 	logged  *Request
+	began   time.Time // real time, which Advance does not change
 	fault   Fault
 	latency time.Duration
 	// bodyIncomplete reports that the body was too long or truncated. It is then invalid, if the operation has a body.
@@ -179,7 +180,8 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, c *call, handle func(*call) (
 func (s *Sandbox) handleCall(c *call, logged Request, handle func(*call) (response, error)) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.view = view{base: baseURL(c.http), now: time.Now()}
+	c.view = view{base: baseURL(c.http), now: s.now()}
+	c.began = time.Now()
 	s.runDue(c.now)
 	logged.Time, logged.Token = c.now, s.describeToken(c.http)
 	c.logged = s.log.add(logged)
@@ -352,7 +354,7 @@ func (s *oneOrManyStrings) UnmarshalJSON(data []byte) error {
 
 // baseURL returns the scheme and host that a request was sent to.
 func baseURL(r *http.Request) string {
-	if r.TLS != nil {
+	if r.TLS != nil || r.Context().Value(secureKey{}) != nil {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

@@ -2,13 +2,15 @@ package basiqtest
 
 import "time"
 
-// Limits documented by Basiq. They are enforced with [WithLimits].
+// Limits documented by Basiq. Except for the last, they are enforced with [WithLimits].
 const (
 	maxTokens      = 1500 // per tokenWindow
 	tokenWindow    = 5 * time.Minute
 	maxConnections = 500
 	maxEnrichments = 100  // per calendar month, UTC
 	maxSnapshots   = 1000 // per day, and at most the number of users created that day; also for reports
+	// maxOpenBankingRefreshes is per day and connection. It is always enforced, because it is part of open banking.
+	maxOpenBankingRefreshes = 20
 )
 
 // limits holds the counters for limits.

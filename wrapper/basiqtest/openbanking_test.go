@@ -220,3 +220,90 @@ func TestConsents_List_Filter(t *testing.T) {
 		}
 	})
 }
+
+// Days at the bank begin in Sydney, in the evening of the previous day in UTC.
+func TestOpenBanking_UTC(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		userID := c.newUser()
+		path := "/users/" + userID
+		days := map[string][]string{}
+		for _, conn := range []string{c.connected(userID, hooli, "gavinBelson", "hooli2016"), c.openBanking(userID)} {
+			for _, transaction := range c.get(filtered(path+"/transactions", "connection.id.eq('"+conn+"'),transaction.status.eq('posted')")).each("data") {
+				days[conn] = append(days[conn], transaction.text("postDate"))
+			}
+		}
+		zone, err := time.LoadLocation("Australia/Sydney")
+		require.NoError(t, err)
+		connections := c.get(path + "/connections").ids()
+		require.Len(t, days[connections[1]], len(days[connections[0]]))
+		for i, text := range days[connections[0]] {
+			day, err := time.Parse(time.RFC3339, text)
+			require.NoError(t, err)
+			at := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
+			assert.Equal(t, at.UTC().Format(time.RFC3339), days[connections[1]][i])
+		}
+		last := days[connections[1]][0]
+		assert.Equal(t, "1999-12-31T13:00:00Z", last, "midnight on 1 January, with daylight saving time")
+		filter := "connection.id.eq('" + connections[1] + "'),transaction.postDate."
+		assert.Positive(t, c.get(filtered(path+"/transactions", filter+"eq('1999-12-31')")).length("data"))
+		assert.Zero(t, c.get(filtered(path+"/transactions", filter+"gteq('2000-01-01')")).length("data"))
+	})
+}
+
+func TestOpenBanking_RefreshLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := new30(t)
+		userID := c.newUser()
+		path := "/users/" + userID + "/connections"
+		conn := c.openBanking(userID)
+		web := c.connected(userID, hooli, "jared", "django")
+		refresh := func(id string) reply {
+			r := c.post(path+"/"+id+"/refresh", nil)
+			time.Sleep(long)
+			return r
+		}
+		for range 20 {
+			require.Equal(t, http.StatusAccepted, refresh(conn).status)
+			require.Equal(t, http.StatusAccepted, refresh(web).status)
+		}
+		refresh(conn).requireError(http.StatusTooManyRequests, "too-many-requests", "You have exceeded the rate limit for this API.")
+		require.Equal(t, http.StatusAccepted, refresh(web).status)
+		assert.Equal(t, 1, c.post(path+"/refresh", nil).length("data"), "the other connection is skipped")
+		time.Sleep(24 * time.Hour)
+		c = c.as("3.0", server, "")
+		require.Equal(t, http.StatusAccepted, refresh(conn).status)
+	})
+}
+
+// A connection that is authorized again outlives the expiry date of its consent and of other connections.
+func TestOpenBanking_Expiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, userID := newPage(t)
+		path := "/users/" + userID
+		kept := c.openBanking(userID)
+		c.sandbox.Connect(userID, hooli, "jared", basiqtest.WithOpenBanking())
+		time.Sleep(long)
+		c.connected(userID, hooliGov, "gavinBelson", "hooli2016")
+		accounts := filtered(path+"/accounts", "connection.id.eq('"+kept+"')")
+		before := c.get(accounts).ids()
+		require.NotEmpty(t, before)
+		time.Sleep(360 * 24 * time.Hour)
+		_, err := c.sandbox.VisitConsentPage(c.pageFor(userID, action("reauthorise")), hooli, "gavinBelson", basiqtest.WithOpenBanking())
+		require.NoError(t, err)
+		time.Sleep(long)
+		c = c.as("3.0", server, "")
+		assert.Equal(t, 3, c.get(path+"/connections").length("data"))
+		time.Sleep(30 * 24 * time.Hour)
+		c = c.as("3.0", server, "")
+		assert.Equal(t, 2, c.get(path+"/connections").length("data"), "the other open-banking connection has expired")
+		assert.Equal(t, before, c.get(accounts).ids())
+		time.Sleep(365 * 24 * time.Hour)
+		c = c.as("3.0", server, "")
+		assert.Equal(t, 1, c.get(path+"/connections").length("data"))
+		assert.Equal(t, http.StatusNotFound, c.get(path+"/accounts/"+before[0]).status)
+	})
+}

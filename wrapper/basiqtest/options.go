@@ -79,7 +79,8 @@ func WithTokenLifetime(d time.Duration) Option {
 	}
 }
 
-// WithLimits enforces the limits that Basiq documents. By default there are none. The limits are:
+// WithLimits enforces the limits that Basiq documents. By default there are none, except for open-banking connections;
+// see [WithOpenBanking]. The limits are:
 //
 //   - 1,500 token requests in five minutes, then 403
 //   - 500 connections, then 403
@@ -153,7 +154,7 @@ func WithAllowedOrigin(origin string) Option {
 //
 // The sandbox uses a copy of the client that does not follow redirects, and with the default timeout if it has none.
 // The transport must respect request contexts, or [Sandbox.Close] blocks. In a synctest bubble, use a transport that
-// opens no sockets.
+// opens no sockets, or [Sandbox.DeliverTo].
 func WithWebhookClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {

@@ -167,7 +167,7 @@ func (s *Sandbox) describeToken(r *http.Request) RequestToken {
 // be locked.
 func (s *Sandbox) recordResponse(ctx context.Context, c *call, status int) {
 	s.mu.Lock()
-	c.logged.Status, c.logged.Duration = status, time.Since(c.now)
+	c.logged.Status, c.logged.Duration = status, time.Since(c.began)
 	if status == 0 {
 		c.logged.CorrelationID = ""
 	}

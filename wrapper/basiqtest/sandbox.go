@@ -46,15 +46,16 @@ type Sandbox struct {
 	closing  sync.Once
 	closeErr error
 
-	background    sync.WaitGroup  // background tasks
-	webhookClient *http.Client    // delivers webhook messages
-	lifetime      context.Context //nolint:containedctx // canceled by Close, to stop deliveries
-	cancel        context.CancelFunc
-	books         *bank.Books
+	background sync.WaitGroup  // background tasks
+	lifetime   context.Context //nolint:containedctx // canceled by Close, to stop deliveries
+	cancel     context.CancelFunc
+	books      *bank.Books
 
 	mu     sync.Mutex // guards everything below
 	closed bool
-	random *rand.Rand
+	// advanced is the difference between the sandbox's clock and the real one.
+	advanced time.Duration
+	random   *rand.Rand
 
 	scheduler scheduler
 	timer     *time.Timer // nil if no task is scheduled
@@ -69,16 +70,18 @@ type Sandbox struct {
 	userCounts userCounts
 	jobs       map[string]*job
 	// tokens includes expired tokens, because the response for those differs from that for unknown tokens.
-	tokens      map[string]*token
-	tokenOrder  []string // keys of tokens, the oldest first; may include revoked tokens
-	cursors     cursors
-	visits      map[string]*visit // to the consent page
-	enrichments enrichments
-	reports     []*report
-	events      []*event
-	webhooks    []*webhook
-	limits      limits
-	log         requestLog
+	tokens        map[string]*token
+	tokenOrder    []string // keys of tokens, the oldest first; may include revoked tokens
+	cursors       cursors
+	visits        map[string]*visit // to the consent page
+	enrichments   enrichments
+	reports       []*report
+	events        []*event
+	webhooks      []*webhook
+	webhookClient *http.Client   // delivers webhook messages
+	receivers     []*http.Server // of DeliverTo
+	limits        limits
+	log           requestLog
 }
 
 // New creates an in-memory sandbox. It opens no port and can only be reached with [Sandbox.HTTPClient]. It is closed
@@ -95,7 +98,7 @@ func New(tb TB, options ...Option) *Sandbox {
 	listener := newPipeListener()
 	s.serve(listener, "http://localhost", listener.dial)
 	// In-memory connections do not use TLS, so that requests for https://au-api.basiq.io also work.
-	s.transport.DialTLSContext = listener.dial
+	s.transport.DialTLSContext = listener.dialTLS
 	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
@@ -145,7 +148,7 @@ func (s *Sandbox) serve(listener net.Listener, url string, dial func(context.Con
 	s.url = url
 	s.transport = &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 100}
 	s.client = &http.Client{Transport: s.transport}
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.trackConn}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ConnState: s.trackConn, ConnContext: connContext}
 	go func() {
 		defer close(s.served)
 		_ = s.server.Serve(listener) // always http.ErrServerClosed
@@ -173,9 +176,12 @@ func (s *Sandbox) Close() error {
 		s.cancel()
 		s.transport.CloseIdleConnections()
 		s.closeErr = s.server.Close()
+		for _, receiver := range s.receivers {
+			_ = receiver.Close()
+		}
 		<-s.served
+		s.background.Wait() // including the accept loops of DeliverTo
 		s.conns.Wait()
-		s.background.Wait()
 	})
 	return s.closeErr
 }
@@ -192,7 +198,8 @@ func (s *Sandbox) Shutdown(ctx context.Context) error {
 func (s *Sandbox) URL() string { return s.url }
 
 // HTTPClient returns an HTTP client for the sandbox. For an in-memory sandbox, it sends every request to the sandbox
-// regardless of scheme and host. It can therefore replace a client that calls https://au-api.basiq.io.
+// regardless of scheme and host. It can therefore replace a client that calls https://au-api.basiq.io. It does not perform
+// a TLS handshake, so the TLS field of responses is nil.
 func (s *Sandbox) HTTPClient() *http.Client { return s.client }
 
 // APIKey returns the only API key that POST /token accepts, as `Authorization: Basic KEY`. It is the same for all

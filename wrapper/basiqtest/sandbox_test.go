@@ -360,3 +360,22 @@ func TestSandbox_Concurrent(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, len(c.sandbox.Requests()), 30)
 }
+
+// A program that only takes an http.Client follows links with the scheme and host of its requests.
+func TestSandbox_HTTPS(t *testing.T) {
+	t.Parallel()
+	sandbox := basiqtest.New(t)
+	client, err := basiq.New(sandbox.APIKey(), basiq.WithHTTPClient(sandbox.HTTPClient()))
+	require.NoError(t, err)
+	user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
+	require.NoError(t, err)
+	assert.Equal(t, basiq.DefaultBaseURL+"/users/"+user.ID, user.Links.Self)
+	resp, err := sandbox.HTTPClient().Get("http://localhost/home?token=x")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	client, err = sandbox.NewClient()
+	require.NoError(t, err)
+	user, err = client.Users.Get(t.Context(), user.ID)
+	require.NoError(t, err)
+	assert.Equal(t, "http://localhost/users/"+user.ID, user.Links.Self)
+}

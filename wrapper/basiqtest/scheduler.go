@@ -71,7 +71,7 @@ func (s *Sandbox) setTimer() {
 	s.timerAt = next
 	s.background.Add(1)
 	var timer *time.Timer
-	timer = time.AfterFunc(time.Until(next), func() {
+	timer = time.AfterFunc(next.Sub(s.now()), func() {
 		defer s.background.Done()
 		s.mu.Lock() // the caller of setTimer holds the lock until s.timer is set
 		defer s.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *Sandbox) onTimer(timer *time.Timer) {
 	if s.timer == timer {
 		s.timer = nil
 	}
-	s.runDue(time.Now())
+	s.runDue(s.now())
 }
 
 // stop stops the timer permanently. The sandbox must be locked.

@@ -6,6 +6,9 @@ import (
 	"hash/fnv"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // for bankZone
 
 	"github.com/basiq-go/basiq-go/gen"
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest/internal/bank"
@@ -30,10 +33,7 @@ func (t transaction) property(name string) string {
 	case "transaction.class":
 		return t.Class
 	case "transaction.postDate":
-		if t.Pending() {
-			return ""
-		}
-		return formatTime(t.Posted)
+		return t.postDate()
 	default:
 		return t.holding.property(name)
 	}
@@ -106,8 +106,34 @@ func (t transaction) transactionDate() string {
 	if t.Made.Equal(t.Posted) {
 		return ""
 	}
-	return formatTime(t.Made)
+	return t.holding.time(t.Made)
 }
+
+// postDate returns the posting date, or "" if the transaction is pending.
+func (t transaction) postDate() string {
+	if t.Pending() {
+		return ""
+	}
+	return t.holding.time(t.Posted)
+}
+
+// time formats a time of a transaction. The test banks keep days, which web connections send as midnight UTC. Open
+// banking sends the time of the bank's zone, in UTC.
+func (h *holding) time(at time.Time) string {
+	if h.connection.openBanking() {
+		at = time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), 0, bankZone())
+	}
+	return formatTime(at)
+}
+
+// bankZone returns the time zone of the bank that supports open banking.
+var bankZone = sync.OnceValue(func() *time.Location {
+	zone, err := time.LoadLocation("Australia/Sydney")
+	if err != nil {
+		panic("basiqtest: " + err.Error()) // impossible with package tzdata
+	}
+	return zone
+})
 
 // balance returns the account balance after the transaction. It is "" for open banking and for pending transactions,
 // because the 2.1 schema requires a string.
@@ -165,7 +191,7 @@ func (t *transactionJSON) writeTo(w *jsonWriter) {
 	if t.Pending() {
 		w.raw("postDate", "null")
 	} else {
-		w.text("postDate", formatTime(t.Posted))
+		w.text("postDate", l.postDate())
 	}
 	t.writeSubClass(w)
 	w.name("enrich")

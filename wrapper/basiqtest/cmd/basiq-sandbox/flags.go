@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
@@ -22,6 +23,8 @@ Usage: basiq-sandbox [flags]
   -seed N               seed of IDs, tokens, amounts and random faults (default 0)
   -speed FACTOR         run jobs FACTOR times as fast as at Basiq (default 1)
   -token-lifetime D     lifetime of tokens (default 1h)
+  -advance D            set the clock ahead by D, such as 720h
+  -admin HOST:PORT      serve the admin endpoint on this loopback address, such as 127.0.0.1:22748
   -limits               enforce the limits that Basiq documents
   -concurrent-refreshes start a job for every refresh, also while one is running
   -redirect-url URL     URL that the consent page redirects to after a visit
@@ -49,6 +52,11 @@ lists all of them.
   AU00000 (no second factor), AU00002 (always), AU00003 (every other time)
   gavinBelson with the password hooli2016 and the MFA answer Hooli; bighead with password, whose login fails
 
+The admin endpoint shows the clock, and advances it while the program is running. With -admin 127.0.0.1:22748:
+
+  curl http://127.0.0.1:22748/clock
+  curl http://127.0.0.1:22748/clock -d advance=24h
+
 FAULT is a fault, followed by conditions separated by spaces:
 
   503, 400, ...                      an error with that status; 403=no-production-access also sets the error code
@@ -74,6 +82,8 @@ For example, two failures, and then delayed responses permanently:
 // settings holds the parsed flags.
 type settings struct {
 	addr    string
+	admin   string // "" for none
+	advance time.Duration
 	faults  []string
 	format  string
 	level   slog.Level
@@ -89,6 +99,8 @@ func parse(args []string) (*settings, error) {
 	seed := flags.Uint64("seed", 0, "")
 	speed := flags.Float64("speed", 1, "")
 	lifetime := flags.Duration("token-lifetime", time.Hour, "")
+	flags.DurationVar(&s.advance, "advance", 0, "")
+	flags.StringVar(&s.admin, "admin", "", "")
 	limits := flags.Bool("limits", false, "")
 	concurrent := flags.Bool("concurrent-refreshes", false, "")
 	redirect := flags.String("redirect-url", "", "")
@@ -116,6 +128,9 @@ func parse(args []string) (*settings, error) {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case s.format != "text" && s.format != "json":
 		return nil, fmt.Errorf("invalid -log-format %q: must be text or json", s.format)
+	}
+	if host, _, err := net.SplitHostPort(s.admin); s.admin != "" && (err != nil || !isLoopback(host)) {
+		return nil, fmt.Errorf("invalid -admin %q: must be a loopback address with a port, such as 127.0.0.1:22748", s.admin)
 	}
 	s.options = append(s.options, basiqtest.WithAddress(s.addr), basiqtest.WithSeed(*seed), basiqtest.WithSpeed(*speed),
 		basiqtest.WithTokenLifetime(*lifetime))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
@@ -39,17 +40,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logger := slog.New(settings.handler(stderr))
 	sandbox, err := basiqtest.Start(append(settings.options, basiqtest.WithLogger(logger))...) //nolint:contextcheck // The sandbox runs until it is closed.
 	if err != nil {
-		failure, listening := errors.AsType[*net.OpError](err)
-		switch {
-		case !listening:
-			return exitUsageError(stderr, err)
-		case isInvalidAddress(failure):
-			return exitUsageError(stderr, fmt.Errorf("invalid -addr %q: %w", settings.addr, failure.Err))
-		default:
-			logger.LogAttrs(ctx, slog.LevelError, "cannot listen",
-				slog.String("addr", settings.addr), slog.Any("error", failure), slog.String("hint", hint(failure)))
-			return exitCannotListen
+		return exitStartError(ctx, logger, stderr, "-addr", settings.addr, err)
+	}
+	defer func() { _ = sandbox.Close() }()
+	if err := sandbox.Advance(settings.advance); err != nil {
+		return exitUsageError(stderr, fmt.Errorf("invalid -advance %v: %w", settings.advance, errors.Unwrap(err)))
+	}
+	if settings.admin != "" {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", settings.admin)
+		if err != nil {
+			return exitStartError(ctx, logger, stderr, "-admin", settings.admin, err)
 		}
+		admin := &http.Server{Handler: newAdmin(sandbox), ReadHeaderTimeout: time.Minute}
+		defer func() { _ = admin.Close() }()
+		go func() { _ = admin.Serve(listener) }() // always http.ErrServerClosed
+		logger.LogAttrs(ctx, slog.LevelInfo, "admin endpoint", slog.String("url", "http://"+listener.Addr().String()+"/clock"))
 	}
 	logStartup(ctx, logger, sandbox.URL(), sandbox.APIKey(), settings.faults)
 
@@ -59,6 +64,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	defer cancel()
 	_ = sandbox.Shutdown(ending) // nothing can be done about an error at exit
 	return exitEnded
+}
+
+// exitStartError reports that the program cannot start with the address of a flag, and returns the exit status.
+func exitStartError(ctx context.Context, logger *slog.Logger, stderr io.Writer, name, address string, err error) int {
+	failure, listening := errors.AsType[*net.OpError](err)
+	switch {
+	case !listening:
+		return exitUsageError(stderr, err)
+	case isInvalidAddress(failure):
+		return exitUsageError(stderr, fmt.Errorf("invalid %s %q: %w", name, address, failure.Err))
+	default:
+		logger.LogAttrs(ctx, slog.LevelError, "cannot listen", slog.String(strings.TrimPrefix(name, "-"), address),
+			slog.Any("error", failure), slog.String("hint", hint(name, failure)))
+		return exitCannotListen
+	}
 }
 
 // logStartup logs how to reach the sandbox.
@@ -88,11 +108,11 @@ func isInvalidAddress(failure *net.OpError) bool {
 	return wrong || unknown && !dns.IsTemporary
 }
 
-func hint(failure *net.OpError) string {
+func hint(name string, failure *net.OpError) string {
 	if errors.Is(failure, syscall.EADDRINUSE) {
-		return "the port is in use; set -addr to another address, such as 127.0.0.1:0 for any free port"
+		return "the port is in use; set " + name + " to another address, such as 127.0.0.1:0 for any free port"
 	}
-	return "set -addr to another address, such as " + defaultAddr
+	return "set " + name + " to another address, such as 127.0.0.1:0 for any free port"
 }
 
 // onLoopback reports whether the host of a URL is a loopback address.

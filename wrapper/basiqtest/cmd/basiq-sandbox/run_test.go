@@ -271,6 +271,12 @@ func TestRun_InvalidFlags(t *testing.T) {
 		{[]string{"-redirect-url", "back"}, `invalid redirect URL "back": must be an absolute http or https URL`},
 		{[]string{"-allow-origin", "localhost"}, `invalid origin "localhost": must be a scheme and host, such as http://localhost:3000, or "*"`},
 		{[]string{"-fault", "hnag"}, `invalid value "hnag" for flag -fault: unknown fault "hnag": did you mean hang?`},
+		{[]string{"-advance", "-1h"}, "invalid -advance -1h0m0s: negative duration -1h0m0s"},
+		{[]string{"-advance", "99999h"}, "invalid -advance 99999h0m0s: clock would be more than ten years ahead"},
+		{[]string{"-admin", "127.0.0.1"}, `invalid -admin "127.0.0.1": must be a loopback address with a port, such as 127.0.0.1:22748`},
+		{[]string{"-admin", "0.0.0.0:0"}, `invalid -admin "0.0.0.0:0": must be a loopback address with a port, such as 127.0.0.1:22748`},
+		{[]string{"-admin", ":0"}, `invalid -admin ":0": must be a loopback address with a port, such as 127.0.0.1:22748`},
+		{[]string{"-admin", "127.0.0.1:99999"}, `invalid -admin "127.0.0.1:99999": address 99999: invalid port`},
 		{[]string{"-fault", "503", "times=1"}, `unexpected argument "times=1"`},
 		{[]string{"-log-format", "xml"}, `invalid -log-format "xml": must be text or json`},
 		{[]string{"-log-level", "loud"}, `invalid value "loud" for flag -log-level: must be debug, info, warn or error`},
@@ -278,7 +284,8 @@ func TestRun_InvalidFlags(t *testing.T) {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			assert.Equal(t, exitBadFlag, run(t.Context(), test.args, &stdout, &stderr))
+			args := append([]string{"-addr", "127.0.0.1:0"}, test.args...)
+			assert.Equal(t, exitBadFlag, run(t.Context(), args, &stdout, &stderr))
 			assert.Equal(t, "basiq-sandbox: "+test.want+"\nRun basiq-sandbox -h for its flags.\n", stderr.String())
 			assert.Empty(t, stdout.String())
 		})
@@ -308,7 +315,7 @@ func TestRun_Usage(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, flag := range []string{
-		"addr", "seed", "speed", "token-lifetime", "limits", "concurrent-refreshes", "redirect-url", "allow-origin", "fault", "log-format", "log-level", "h",
+		"addr", "seed", "speed", "token-lifetime", "advance", "admin", "limits", "concurrent-refreshes", "redirect-url", "allow-origin", "fault", "log-format", "log-level", "h",
 	} {
 		assert.Contains(t, usage, "\n  -"+flag+" ")
 	}
