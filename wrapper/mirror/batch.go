@@ -29,7 +29,7 @@ type accountState struct {
 	settled      bool   // version is complete, and nothing is in doubt
 	seenFrom     string // when version was first seen
 	readFully    string // when all transactions were last read; "" if they must be
-	newest       string // the latest posted transaction
+	newest       string // the latest posted transaction; "" if reads have no window
 	missingFrom  string // when the account was first not listed
 	supersededBy string
 	frozen       bool // its rows were merged or dropped, and it is not read
@@ -82,6 +82,8 @@ type snapshot struct {
 	rows   []*row // rows that are new or have changed
 	count  int
 	newest string
+	// unordered is set if the transactions are not in the order of Basiq. All of them were read then.
+	unordered bool
 }
 
 // batch returns what to write so that the account's rows equal the snapshot. The error is ErrMassRemoval, and the batch is
@@ -91,14 +93,17 @@ func (m *Mirror) batch(userID string, s *snapshot, allowMass bool) (b *batch, wi
 	removed, withheld, err := m.removals(s, b, allowMass)
 	b.fill(s, removed)
 	b.day = string(bankDay(s.listed.item.LastUpdated, m.zone(s.listed.item.Institution.ID)))
-	version := string(s.listed.item.LastUpdated)
+	version := text(string(s.listed.item.LastUpdated))
 	same := s.was.version == version
 	if !same {
 		b.state.seenFrom = b.at
 	}
 	b.state.id, b.state.version, b.state.hash, b.state.missingFrom = s.listed.item.ID, version, s.listed.hash, ""
 	b.state.connectionID, b.state.frozen = text(s.listed.item.Connection.ID), false
-	if s.newest != "" {
+	switch {
+	case s.unordered:
+		b.state.newest = ""
+	case s.newest != "":
 		b.state.newest = s.newest
 	}
 	// Basiq sets lastUpdated before it imports the transactions.

@@ -16,8 +16,8 @@ import (
 const (
 	// deliveryMemory is how long deliveries are remembered. Basiq lists events for 7 days and retries for 28 hours.
 	deliveryMemory = 30 * 24 * time.Hour
-	// maxFailures is how much work may fail before an Inbox pauses. It finishes the work of a page first.
-	maxFailures = 100
+	// maxErrors is how many errors [Inbox.Work] returns at most.
+	maxErrors = 100
 	// workInterval is how often an Inbox looks for work that another process received, or that failed.
 	workInterval = time.Minute
 	// checkInterval is how often an Inbox reads the events and checks the endpoint.
@@ -172,10 +172,10 @@ func (i *Inbox) Run(ctx context.Context) error {
 	}
 }
 
-// Work does the work that was received, once. It joins the errors. What failed remains stored and is done again later.
+// Work does the work that was received, once. It joins the errors, up to 100. What failed remains stored and is done again later.
 func (i *Inbox) Work(ctx context.Context) error {
 	var failed []error
-	for last := (Work{}); len(failed) < maxFailures; {
+	for last := (Work{}); ; {
 		page, err := i.mirror.store.queued(ctx, last)
 		if err != nil || len(page) == 0 {
 			return errors.Join(append(failed, err)...)
@@ -185,10 +185,9 @@ func (i *Inbox) Work(ctx context.Context) error {
 			if err == nil {
 				err = i.mirror.store.finish(ctx, last)
 			}
-			if err != nil {
+			if err != nil && len(failed) < maxErrors {
 				failed = append(failed, err)
 			}
 		}
 	}
-	return errors.Join(failed...)
 }

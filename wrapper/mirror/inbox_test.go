@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
+	"github.com/basiq-go/basiq-go/wrapper/basiqtest"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
@@ -138,5 +140,22 @@ func TestInbox_Check(t *testing.T) {
 		f.rewrite = nil
 		require.NoError(t, f.client.Webhooks.Delete(f.Context(), hook.ID))
 		require.ErrorIs(t, inbox.Check(f.Context()), mirror.ErrEndpointDisabled)
+	})
+}
+
+// Users whose work always fails do not keep the work of the others from being done.
+func TestInbox_Work_Failures(t *testing.T) {
+	t.Parallel()
+	run(t, func(f *fixture) {
+		inbox, handler := f.inbox("")
+		f.sandbox.Inject(basiqtest.Fail(http.StatusBadRequest), basiqtest.Operations("getAccounts"), basiqtest.Times(300))
+		const users = 301
+		for n := range users {
+			id := fmt.Sprint("e", n)
+			assert.Equal(t, http.StatusNoContent, f.deliver(handler, id, id, "transactions.updated", fmt.Sprintf("/users/%06d/transactions", n)))
+		}
+		f.sandbox.ForgetRequests()
+		require.ErrorIs(t, inbox.Work(f.Context()), basiq.ErrBadRequest)
+		assert.Len(t, f.sandbox.Requests(), users)
 	})
 }

@@ -195,7 +195,7 @@ func (s *Memory) queued(ctx context.Context, after Work) ([]Work, error) {
 	compare := func(a, b Work) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
 	next := slices.DeleteFunc(slices.Clone(s.queue), func(t Work) bool { return compare(t, after) <= 0 })
 	slices.SortFunc(next, compare)
-	return next, ctx.Err()
+	return next[:min(len(next), 100)], ctx.Err() // a page, as in the SQL store
 }
 
 func (s *Memory) finish(ctx context.Context, done Work) error {

@@ -102,7 +102,8 @@ type Result struct {
 	Requests, Rounds int
 	// Idle is set if nothing had to be read. Nothing was written then.
 	Idle bool
-	// Next is when to sync again if no event of Basiq arrives earlier.
+	// Next is when to sync again if no event of Basiq arrives earlier. It is zero if the user has no accounts, and after an error
+	// other than [ErrMassRemoval].
 	Next time.Time
 }
 
@@ -130,14 +131,14 @@ type Store interface {
 // Relink is what happens to the rows of an account that the user has linked again after its connection was deleted.
 // Basiq keeps the old account beside the new one, so that a sum over both counts everything twice. In every case the view
 // basiq_counted_transaction contains each transaction once, and basiq_account.superseded_by of the old account is the ID
-// of the new one.
+// of the new one, which can itself be replaced by a third.
 type Relink string
 
 // What to do with the rows of an account that was linked again.
 const (
 	// RelinkKeep keeps the rows of both accounts. The view contains the rows of the new one. This is the default.
 	RelinkKeep Relink = "keep"
-	// RelinkMerge keeps the rows of the old account that were posted before the first row of the new one.
+	// RelinkMerge keeps the rows of the old account that were posted before the first row of all newer ones.
 	RelinkMerge Relink = "merge"
 	// RelinkDrop removes the rows of the old account.
 	RelinkDrop Relink = "drop"
@@ -147,7 +148,7 @@ const (
 type Option func(*Mirror)
 
 // WithWindow sets how many days before the newest posted transaction are read again when an account has changed. The
-// default is 35, because pre-authorisations can post after 31 days. days must be positive.
+// default is 35, because pre-authorisations can post after 31 days. days must be in [1, 36500].
 func WithWindow(days int) Option { return func(m *Mirror) { m.window = days } }
 
 // WithImportTime sets how long Basiq may take to import an account's transactions after it has set lastUpdated. Until then
@@ -214,8 +215,8 @@ func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) 
 		return nil, err
 	}
 	switch {
-	case m.window <= 0:
-		return nil, invalidInput("WithWindow", "must be positive")
+	case m.window <= 0 || m.window > 36_500: // databases do not accept years before 1
+		return nil, invalidInput("WithWindow", "out of range [1, 36500]")
 	case m.settle <= 0:
 		return nil, invalidInput("WithImportTime", "must be positive")
 	case m.fullRead <= 0:
@@ -244,6 +245,7 @@ const firstChanges, moreChanges = 50, 500
 // after this position. Discard the rows of the user then, and in the second case start again with 0.
 func (m *Mirror) Changes(ctx context.Context, userID string, after Position) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
+		after = max(after, 0)
 		for limit := firstChanges; ; limit = moreChanges {
 			page, err := m.pageOfChanges(ctx, userID, after, limit)
 			if err != nil {
@@ -264,14 +266,17 @@ func (m *Mirror) Changes(ctx context.Context, userID string, after Position) ite
 }
 
 func (m *Mirror) pageOfChanges(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
-	st, err := m.store.load(ctx, userID)
+	page, err := m.store.changes(ctx, userID, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	st, err := m.store.load(ctx, userID) // after the page: so it shows an erasure that the page is later than
 	if err != nil {
 		return nil, err
 	}
 	if st.erased || after > 0 && after <= st.start {
 		return nil, ErrErased
 	}
-	page, err := m.store.changes(ctx, userID, after, limit)
 	for i := range page {
 		e := &page[i]
 		if e.payload == "" || e.Kind == KindRemoved {
@@ -283,7 +288,7 @@ func (m *Mirror) pageOfChanges(ctx context.Context, userID string, after Positio
 			return nil, err
 		}
 	}
-	return page, err
+	return page, nil
 }
 
 // Erase deletes all rows of the user and stores a deletion record, in one transaction. A sync in flight cannot bring the

@@ -32,6 +32,7 @@ func TestOptions_Invalid(t *testing.T) {
 	}{
 		{"New", newMirror(nil)},
 		{"WithWindow", newMirror(mirror.WithWindow(0))},
+		{"WithWindow", newMirror(mirror.WithWindow(1_000_000))},
 		{"WithImportTime", newMirror(mirror.WithImportTime(0))},
 		{"WithFullRead", newMirror(mirror.WithFullRead(-1))},
 		{"WithRelink", newMirror(mirror.WithRelink(""))},

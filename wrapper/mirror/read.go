@@ -61,7 +61,8 @@ func (r *run) read(ctx context.Context, st *state, a *listedAccount, seen map[st
 
 func (r *run) readPages(ctx context.Context, s *snapshot, seen map[string]bool) error {
 	zone := r.zone(s.listed.item.Institution.ID)
-	total, ordered, last := int64(-1), true, ""
+	total, ordered, last := int64(0), true, ""
+	pages := map[basiq.Cursor]bool{}
 	var raw []byte
 	ctx = basiq.ContextWithRawJSON(ctx, &raw)
 	for at := basiq.Cursor(""); ; {
@@ -70,18 +71,19 @@ func (r *run) readPages(ctx context.Context, s *snapshot, seen map[string]bool) 
 		if err != nil {
 			return err
 		}
-		if total >= 0 && page.Total != total {
+		pages[at] = true
+		if total > 0 && page.Total > 0 && page.Total != total || page.Next != "" && pages[page.Next] {
 			return basiq.ErrListChanged
 		}
-		total = page.Total
+		total = max(total, page.Total)
 		for i := range page.Items {
 			t := &page.Items[i]
 			posted := instant(t.PostDate)
 			if t.Status != basiq.TransactionStatusPending {
-				// Basiq lists pending transactions first, then the newest. Otherwise read everything.
+				// Basiq lists pending transactions first, then the newest. Otherwise read everything, now and later.
 				ordered = ordered && posted != "" && (last == "" || posted <= last)
 				last = posted
-				if ordered && s.from != "" && posted < s.from {
+				if ordered && s.from != "" && posted < s.from && s.newest >= s.from {
 					return nil
 				}
 				s.newest = max(s.newest, posted)
@@ -102,6 +104,7 @@ func (r *run) readPages(ctx context.Context, s *snapshot, seen map[string]bool) 
 	if total > 0 && int64(s.count) != total {
 		return basiq.ErrListChanged
 	}
+	s.unordered = !ordered
 	return nil
 }
 

@@ -18,9 +18,9 @@ func SameAccount(a, b *basiq.Account) bool {
 	return number != "" && number == accountNumber(b)
 }
 
-// accountNumber returns the digits of an unmasked account number, with the BSB if it is separate, or "".
+// accountNumber returns the digits of an account number, with the BSB if it is separate, or "". Other characters may mask digits.
 func accountNumber(a *basiq.Account) string {
-	if strings.ContainsAny(a.AccountNo, "xX*•#") {
+	if strings.Trim(a.AccountNo, "0123456789 -") != "" {
 		return ""
 	}
 	digits := func(s string) string {
@@ -36,24 +36,23 @@ func accountNumber(a *basiq.Account) string {
 	return number
 }
 
-// supersede returns for each account that another one of the user replaces the ID of that other. Accounts of existing
-// connections replace accounts of deleted ones, and later connections replace earlier ones.
+// supersede returns for each account that others of the user replace the ID of the next one: each link of a chain has its own.
+// Accounts of existing connections replace accounts of deleted ones, and later connections replace earlier ones.
 func (m *Mirror) supersede(accounts []*listedAccount, connections map[string]*basiq.Connection) map[string]string {
 	ordered := slices.Clone(accounts)
 	rank := func(a *listedAccount) string {
 		if c := connections[a.item.Connection.ID]; c != nil {
 			return "live " + instant(c.CreatedDate)
 		}
-		return ""
+		return instant(a.item.LastUpdated)
 	}
 	slices.SortStableFunc(ordered, func(a, b *listedAccount) int {
 		return cmp.Or(strings.Compare(rank(b), rank(a)), strings.Compare(b.item.ID, a.item.ID))
 	})
 	superseded := map[string]string{}
 	for i, old := range ordered {
-		for _, newer := range ordered[:i] {
-			if superseded[newer.item.ID] == "" && old.item.Connection.ID != newer.item.Connection.ID &&
-				m.sameAccount(old.item, newer.item) {
+		for _, newer := range slices.Backward(ordered[:i]) {
+			if old.item.Connection.ID != newer.item.Connection.ID && m.sameAccount(old.item, newer.item) {
 				superseded[old.item.ID] = newer.item.ID
 				break
 			}

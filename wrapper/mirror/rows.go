@@ -71,10 +71,12 @@ func text(s string) string {
 func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) {
 	places := 2
 	switch currency {
-	case "JPY", "KRW", "VND", "CLP", "ISK", "XPF", "VUV":
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
 		places = 0
-	case "BHD", "KWD", "JOD", "OMR", "TND", "IQD", "LYD":
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
 		places = 3
+	case "CLF", "UYW":
+		places = 4
 	}
 	if minor.Int64, minor.Valid = a.MinorUnits(places); !minor.Valid {
 		if _, valid := a.Rat(); !valid {

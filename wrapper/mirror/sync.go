@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -51,7 +52,8 @@ type run struct {
 }
 
 // Sync brings the user's copy up to date. It can be called at any time and concurrently, also from several processes. If
-// it fails, the accounts that it has written are correct. A later sync reads the others.
+// it fails, the accounts that it has written are correct. A later sync reads the others. An error response for the transactions of
+// one account does not keep the others from being written.
 //
 // Errors: [ErrUnstable], [ErrConflict], [ErrErased], [ErrMassRemoval] (everything else has been written), and the errors of the
 // store and of the client, such as basiq.ErrNotFound if the user does not exist.
@@ -106,20 +108,17 @@ func (r *run) round(ctx context.Context) error {
 		return err
 	}
 	superseded := r.supersede(accounts, r.connections)
-	for _, a := range accounts { // an account that no longer has a newer copy is read again
-		if st.accounts[a.item.ID].frozen && superseded[a.item.ID] == "" {
+	for _, a := range accounts { // an account without a newer copy, or with another one than before, is read again
+		if was := st.accounts[a.item.ID]; was.frozen && superseded[was.id] != was.supersededBy {
 			todo = append(todo, a)
 		}
 	}
-	moved, err := r.readAll(ctx, st, todo, superseded)
+	unread, err := r.readAll(ctx, st, todo, superseded)
 	if err != nil {
 		return err
 	}
-	if err := r.dropGone(ctx, st, gone, began); err != nil {
+	if err := cmp.Or(r.dropGone(ctx, st, gone, began), unread); err != nil {
 		return err
-	}
-	if moved {
-		return errMoved
 	}
 	if err := r.complete(ctx, st, superseded); err != nil {
 		return err
@@ -148,42 +147,49 @@ func (r *run) compare(st *state, accounts []*listedAccount, began time.Time) (to
 	return todo, gone
 }
 
-// readAll reads and writes accounts. It reports whether one of them changed while it was read.
-func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, superseded map[string]string) (moved bool, err error) {
+// readAll reads and writes accounts. The error unread is set if an account could not be read; the others are written.
+func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, superseded map[string]string) (unread, err error) {
 	for len(todo) > 0 {
 		var snapshots []*snapshot
 		seen := map[string]bool{}
 		for rows := 0; len(todo) > 0 && rows < rowsPerCheck; todo = todo[1:] {
 			s, err := r.read(ctx, st, todo[0], seen)
-			if err != nil {
-				return false, err
+			var response *basiq.Error
+			switch {
+			case errors.Is(err, basiq.ErrListChanged), errors.Is(err, basiq.ErrNotFound):
+				unread = cmp.Or(unread, errMoved)
+			case errors.As(err, &response):
+				unread = err
+			case err != nil:
+				return nil, err
+			default:
+				rows += len(s.rows)
+				snapshots = append(snapshots, s)
 			}
-			rows += len(s.rows)
-			snapshots = append(snapshots, s)
 		}
 		after, err := r.accounts(ctx)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		for _, s := range snapshots {
 			// The hash of an account covers its ID and lastUpdated.
 			if !slices.ContainsFunc(after, func(a *listedAccount) bool { return a.hash == s.listed.hash }) {
-				moved = true
+				unread = cmp.Or(unread, errMoved)
 				continue
 			}
+			// A transaction that moved to another account of this part is not missing.
+			maps.DeleteFunc(s.old, func(id string, old *stored) bool { return !old.seen && seen[id] })
 			if err := r.write(ctx, st, s, superseded); err != nil {
-				return false, err
+				return nil, err
 			}
 		}
 	}
-	return moved, nil
+	return unread, nil
 }
 
 // write writes a snapshot, unless it changes nothing.
 func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[string]string) error {
-	b, withheld, err := r.batch(r.userID, s, r.options.allowMass)
-	r.mass = errors.Join(r.mass, err)
-	r.result.Withheld += withheld
+	b, withheld, mass := r.batch(r.userID, s, r.options.allowMass)
 	b.state.supersededBy = superseded[b.state.id]
 	for old, was := range st.accounts { // in the commit that brings the new account's rows, so that no sum counts both
 		if newer := superseded[old]; newer == b.state.id && was.supersededBy != newer {
@@ -194,9 +200,12 @@ func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[
 	if s.known && b.state == s.was && r.details.hash == st.details &&
 		len(b.rows)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
 		r.applied[b.state.id] = b.state.hash
-		return nil
+	} else if err := r.apply(ctx, st, b); err != nil {
+		return err
 	}
-	return r.apply(ctx, st, b)
+	r.mass = errors.Join(r.mass, mass)
+	r.result.Withheld += withheld
+	return nil
 }
 
 // apply writes a batch, updates the state and counts the changes. The first batch of a sync writes the connections and consents
@@ -292,14 +301,18 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 			return err
 		}
 	}
-	for old, newer := range superseded {
+	for old := range superseded {
 		was, stored := st.accounts[old]
-		if r.relink == RelinkKeep || !stored || was.frozen || !st.accounts[newer].settled {
+		var newer []string // the whole chain
+		for id := superseded[old]; id != ""; id = superseded[id] {
+			newer = append(newer, id)
+		}
+		if r.relink == RelinkKeep || !stored || was.frozen || slices.ContainsFunc(newer, func(id string) bool { return !st.accounts[id].settled }) {
 			continue
 		}
 		deleted, err := r.connectionDeleted(ctx, was.connectionID)
 		if deleted {
-			err = r.freeze(ctx, st, was)
+			err = r.freeze(ctx, st, was, newer)
 		}
 		if err != nil {
 			return err
@@ -308,22 +321,24 @@ func (r *run) complete(ctx context.Context, st *state, superseded map[string]str
 	return nil
 }
 
-// freeze removes the rows of an account that a newer one replaces. [RelinkMerge] keeps those that were posted before all rows of the
-// newer one.
-func (r *run) freeze(ctx context.Context, st *state, was accountState) error {
+// freeze removes the rows of an account that newer ones replace. [RelinkMerge] keeps the rows that were posted before all rows of
+// the newer ones.
+func (r *run) freeze(ctx context.Context, st *state, was accountState, newer []string) error {
 	rows, err := r.store.rows(ctx, r.userID, was.id, "")
 	if err != nil {
 		return err
 	}
 	if r.relink == RelinkMerge {
-		newer, err := r.store.rows(ctx, r.userID, was.supersededBy, "")
-		if err != nil {
-			return err
-		}
 		first := "9999-12-31"
-		for _, s := range newer {
-			if s.day != "" && !s.pending() {
-				first = min(first, s.day)
+		for _, id := range newer {
+			posted, err := r.store.rows(ctx, r.userID, id, "")
+			if err != nil {
+				return err
+			}
+			for _, s := range posted {
+				if s.day != "" && !s.pending() {
+					first = min(first, s.day)
+				}
 			}
 		}
 		maps.DeleteFunc(rows, func(_ string, s *stored) bool { return !s.pending() && s.day != "" && s.day < first })

@@ -36,17 +36,22 @@ func (d Dialect) Statements(migration string) (statements []string) {
 // Migrate applies those migrations that the database does not have, each once and in order, in one transaction. The table
 // ledger records the versions. It is safe to call concurrently.
 func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrations ...string) error {
+	const read = `SELECT COALESCE(MAX(version), 0) FROM `
+	var newest int
+	// Even CREATE TABLE IF NOT EXISTS requires the right to create tables. An error means that the table does not exist yet.
+	if db.QueryRowContext(ctx, read+ledger).Scan(&newest) == nil && newest >= len(migrations) {
+		return newerSchema(newest, len(migrations))
+	}
 	return d.InTx(ctx, db, func(tx *Tx) error {
 		if d == PostgreSQL { // concurrent CREATE TABLE IF NOT EXISTS fails
 			tx.Exec(ctx, `SELECT pg_advisory_xact_lock(6291503127)`)
 		}
 		tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS `+ledger+` (version BIGINT PRIMARY KEY)`)
-		var newest int
-		if err := tx.Get(ctx, &newest, `SELECT COALESCE(MAX(version), 0) FROM `+ledger); err != nil {
+		if err := tx.Get(ctx, &newest, read+ledger); err != nil {
 			return err
 		}
-		if newest > len(migrations) {
-			return fmt.Errorf("%w: version %d, known are %d", ErrNewerSchema, newest, len(migrations))
+		if err := newerSchema(newest, len(migrations)); err != nil {
+			return err
 		}
 		for version := newest + 1; version <= len(migrations); version++ {
 			for _, statement := range d.Statements(migrations[version-1]) {
@@ -59,4 +64,12 @@ func (d Dialect) Migrate(ctx context.Context, db *sql.DB, ledger string, migrati
 		}
 		return nil
 	})
+}
+
+// newerSchema returns ErrNewerSchema if the newest version of a database is not known.
+func newerSchema(newest, known int) error {
+	if newest <= known {
+		return nil
+	}
+	return fmt.Errorf("%w: version %d, known are %d", ErrNewerSchema, newest, known)
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -69,7 +70,7 @@ var errInjected = errors.New("injected database fault")
 type trouble struct {
 	random     *rand.Rand
 	fail, kill float64
-	// query and args are those of the last query.
+	// query and args belong to the last query of changes.
 	query string
 	args  []any
 }
@@ -124,9 +125,11 @@ func (c *faultyConn) ExecContext(ctx context.Context, query string, args []drive
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.trouble.query, c.trouble.args = query, nil
-	for _, arg := range args {
-		c.trouble.args = append(c.trouble.args, arg.Value)
+	if strings.Contains(query, "basiq_change") {
+		c.trouble.query, c.trouble.args = query, nil
+		for _, arg := range args {
+			c.trouble.args = append(c.trouble.args, arg.Value)
+		}
 	}
 	if err := c.trouble.strike(); err != nil {
 		return nil, err

