@@ -149,20 +149,26 @@ func (i *Inbox) Check(ctx context.Context) error {
 }
 
 // Run reads the events, checks the webhook, and does the work that was received, until the context ends. It repeats the
-// first two every day. Several processes can run it. It returns the context's error.
+// first two every day, or after a minute if the events could not be read. Several processes can run it. It returns the
+// context's error.
 func (i *Inbox) Run(ctx context.Context) error {
+	do := func(step func(context.Context) error) bool {
+		err := step(ctx)
+		if err != nil && ctx.Err() == nil {
+			i.report(err)
+		}
+		return err == nil
+	}
 	var checked time.Time
 	for {
-		steps := []func(context.Context) error{i.Work}
-		if time.Since(checked) >= checkInterval {
-			checked = time.Now()
-			steps = []func(context.Context) error{i.CatchUp, i.Check, i.Work}
-		}
-		for _, step := range steps {
-			if err := step(ctx); err != nil && ctx.Err() == nil {
-				i.report(err)
+		if now := time.Now(); now.Sub(checked) >= checkInterval {
+			checked = now
+			if !do(i.CatchUp) {
+				checked = now.Add(workInterval - checkInterval)
 			}
+			do(i.Check)
 		}
+		do(i.Work)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

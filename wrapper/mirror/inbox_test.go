@@ -107,6 +107,7 @@ func TestInbox_Run(t *testing.T) {
 	t.Parallel()
 	run(t, func(f *fixture) {
 		id := f.connect("Wentworth-Smith")
+		f.sandbox.Inject(basiqtest.Fail(http.StatusBadRequest), basiqtest.Operations("getEvents"), basiqtest.Times(3))
 		inbox, _ := f.inbox("")
 		ctx, cancel := context.WithCancel(f.Context())
 		done := make(chan error, 1)
