@@ -128,13 +128,13 @@ func (a *accountState) columns() []any {
 	return []any{&a.version, &a.hash, &a.connectionID, &a.settled, &a.seenFrom, &a.readFully, &a.newest, &a.missingFrom, &a.supersededBy, &a.frozen}
 }
 
-const storedColumns = `SELECT transaction_id, account_id, hash, status, COALESCE(CAST(posted_at AS TEXT), ''), COALESCE(CAST(day AS TEXT), ''),
-	COALESCE(CAST(made_on AS TEXT), ''), COALESCE(CAST(amount AS TEXT), ''), description, pending_id, missing_from FROM basiq_transaction WHERE user_id = ? AND `
+const storedColumns = `SELECT transaction_id, account_id, hash, status, COALESCE(CAST(posted_at AS TEXT), ''), day, made_on,
+	COALESCE(CAST(amount AS TEXT), ''), description, pending_id, missing_from FROM basiq_transaction WHERE user_id = ? AND `
 
 // stored adds the transactions that meet a condition to found.
 func (s *SQL) stored(ctx context.Context, found map[string]*stored, condition string, args ...any) error {
 	all, err := query(ctx, s, storedColumns+condition, func(t *stored) []any {
-		return []any{&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, &t.day, &t.made, &t.amount, &t.description, &t.pendingID, &t.missingFrom}
+		return []any{&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, (*date)(&t.day), (*date)(&t.made), &t.amount, &t.description, &t.pendingID, &t.missingFrom}
 	}, args...)
 	for i := range all {
 		found[all[i].id] = &all[i]
@@ -206,6 +206,17 @@ func (s *SQL) finish(ctx context.Context, done Work) error {
 		tx.Exec(ctx, `DELETE FROM basiq_task WHERE user_id = ? AND kind = ? AND sequence = ?`, done.UserID, string(done.Kind), done.sequence)
 		return nil
 	})
+}
+
+// date is the text of a day. PostgreSQL formats days by its setting DateStyle if it converts them to text.
+type date string
+
+// Scan implements [sql.Scanner].
+func (d *date) Scan(value any) error {
+	var text sql.NullString // a time in RFC 3339 for PostgreSQL
+	err := text.Scan(value)
+	*d = date(text.String[:min(len(text.String), len(time.DateOnly))])
+	return err
 }
 
 // words is a list of IDs that a column holds as words.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -116,6 +117,47 @@ func TestSQL_Migrate_ReadOnly(t *testing.T) { //nolint:paralleltest // see onBot
 		require.NoError(t, err)
 		require.NoError(t, store.Migrate(t.Context()))
 	})
+}
+
+// The days of the mirror do not depend on how PostgreSQL formats days.
+func TestSQL_DateStyle(t *testing.T) { //nolint:paralleltest // see onBoth
+	rows := map[string]int{}
+	for _, style := range []string{"ISO", "German", "SQL,DMY"} {
+		t.Run(style, func(t *testing.T) {
+			d := newDatabase(t, mirror.PostgreSQL)
+			d.url += map[bool]string{true: "&", false: "?"}[strings.Contains(d.url, "?")] + "datestyle=" + url.QueryEscape(style)
+			synctest.Test(t, func(t *testing.T) {
+				db := d.open(t)
+				defer func() { _ = db.Close() }()
+				sandbox, client, user, connection := newUser(t)
+				m, err := mirror.New(client, d.store(t, db), mirror.WithRelink(mirror.RelinkMerge))
+				require.NoError(t, err)
+				sync := func() {
+					t.Helper()
+					for range 3 {
+						time.Sleep(time.Hour)
+						_, err := m.Sync(t.Context(), user)
+						require.NoError(t, err)
+					}
+				}
+				for account, err := range client.Accounts.List(t.Context(), user) { // one row is older than those of the second connection
+					require.NoError(t, err)
+					sandbox.AddTransaction(account.ID, basiqtest.Transaction{Description: "Old", Amount: "1", Date: "1998-02-05"})
+				}
+				sync()
+				require.NoError(t, client.Connections.Delete(t.Context(), user, connection))
+				_, err = client.Jobs.Wait(t.Context(), sandbox.Connect(user, "AU00000", "Wentworth-Smith"))
+				require.NoError(t, err)
+				sync()
+				var n int
+				require.NoError(t, db.QueryRow(`SELECT COUNT(*) FROM basiq_counted_transaction`).Scan(&n))
+				rows[style] = n
+			})
+		})
+	}
+	for style, n := range rows {
+		assert.Equal(t, rows["ISO"], n, style)
+	}
 }
 
 // Changes are read with the primary keys, wherever they begin, without a sort of more than a page.
