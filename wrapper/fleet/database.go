@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
@@ -16,7 +17,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
-	_ "modernc.org/sqlite" // the driver sqlite
+	"modernc.org/sqlite" // the driver sqlite
 
 	"github.com/basiq-go/basiq-go/wrapper/internal/sqldb"
 	"github.com/basiq-go/basiq-go/wrapper/mirror"
@@ -76,6 +77,9 @@ func newDatabase(ctx context.Context, address string) (*Database, error) {
 			return nil, err
 		}
 		db.SetMaxOpenConns(4)
+		if err := enableWAL(ctx, db); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 		return &Database{DB: db, Dialect: mirror.SQLite}, nil
 	}
 	config, err := pgxpool.ParseConfig(address) // its errors do not contain the password
@@ -94,6 +98,25 @@ func newDatabase(ctx context.Context, address string) (*Database, error) {
 	db.SetMaxOpenConns(20)
 	db.SetMaxIdleConns(20)
 	return &Database{DB: db, Dialect: mirror.PostgreSQL, listener: listener}, nil
+}
+
+// enableWAL opens a connection, which enables write-ahead logging in a new file. SQLite does not wait for other processes
+// that do the same, despite its busy timeout.
+func enableWAL(ctx context.Context, db *sql.DB) error {
+	const busy, attempts = 5, 1000
+	var err error
+	for range attempts {
+		err = db.PingContext(ctx)
+		if failure, ok := errors.AsType[*sqlite.Error](err); !ok || failure.Code()&0xff != busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return err
 }
 
 // Close closes the connections.

@@ -40,6 +40,25 @@ func newAddress(t *testing.T, dialect mirror.Dialect) string {
 	return address
 }
 
+// Several processes can create the same SQLite file at once.
+func TestOpenDatabase_Concurrent(t *testing.T) {
+	t.Parallel()
+	for range 30 {
+		address := newAddress(t, mirror.SQLite)
+		var opening errgroup.Group
+		for range 4 {
+			opening.Go(func() error {
+				db, err := OpenDatabase(t.Context(), address)
+				if err != nil {
+					return err
+				}
+				return db.Close()
+			})
+		}
+		require.NoError(t, opening.Wait())
+	}
+}
+
 // Two fleets on one database, each as in a process of its own, share the work: no event is lost or done twice, no user is
 // synced twice at the same time, and a sync follows each event.
 func TestFleet_TwoProcesses(t *testing.T) {
