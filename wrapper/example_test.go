@@ -263,3 +263,18 @@ func ExampleWithUnknownFields() {
 	// Output:
 	// basiq.Client(https://au-api.basiq.io, API 3.0) <nil>
 }
+
+// Get the calendar day of a transaction. Open banking sends midnight at the bank in UTC.
+func ExampleTime() {
+	sydney, err := time.LoadLocation("Australia/Sydney")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	transaction := basiq.Transaction{PostDate: "2021-11-18T13:00:00Z"}
+	fmt.Println("as sent:    ", transaction.PostDate.Date())
+	fmt.Println("at the bank:", transaction.PostDate.DateIn(sydney))
+	// Output:
+	// as sent:     2021-11-18
+	// at the bank: 2021-11-19
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
@@ -105,22 +104,14 @@ func ExampleSandbox_Inject() {
 	// 200
 }
 
-// handlerTransport sends requests directly to a handler, without a network, as a synctest bubble requires.
-type handlerTransport struct{ handler http.Handler }
-
-func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer := httptest.NewRecorder()
-	h.handler.ServeHTTP(answer, r)
-	return answer.Result(), nil
-}
-
 // Deliver webhooks to the program's own handler.
-func ExampleWithWebhookClient() {
+func ExampleSandbox_DeliverTo() {
 	mux := http.NewServeMux() // the program's own
-	sandbox, client, userID := newExample(basiqtest.WithWebhookClient(&http.Client{Transport: handlerTransport{mux}}))
+	sandbox, client, userID := newExample()
 	defer func() { _ = sandbox.Close() }()
 	ctx := context.Background()
 
+	sandbox.DeliverTo(mux)
 	created, err := client.Webhooks.Create(ctx, basiq.CreateWebhook{
 		URL: "https://app.example/basiq", SubscribedEvents: []basiq.EventTypeName{basiq.EventTypeNameTransactionsUpdated},
 	})
@@ -144,4 +135,33 @@ func ExampleWithWebhookClient() {
 	fmt.Println(event.EventTypeID, event.UserID() == userID)
 	// Output:
 	// transactions.updated true
+}
+
+// Test how the program handles a transaction that the test banks do not have.
+func ExampleSandbox_AddTransaction() {
+	sandbox, client, userID := newExample()
+	defer func() { _ = sandbox.Close() }()
+	ctx := context.Background()
+
+	if _, err := client.Jobs.Wait(ctx, sandbox.Connect(userID, "AU00000", "gavinBelson")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for account, err := range client.Accounts.List(ctx, userID) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		id := sandbox.AddTransaction(account.ID, basiqtest.Transaction{Description: "RENT", Amount: "-500.00"})
+		transaction, err := client.Transactions.Get(ctx, userID, id)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(basiq.AccountName(account), transaction.Amount, transaction.Description)
+		sandbox.RemoveTransaction(id)
+		break
+	}
+	// Output:
+	// Everyday -500.00 RENT
 }

@@ -17,21 +17,11 @@ import (
 	"github.com/basiq-go/basiq-go/wrapper/webhook"
 )
 
-// handlerTransport sends requests directly to a handler. A synctest bubble must not use the network.
-type handlerTransport struct{ http.Handler }
-
-func (h *handlerTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	response := httptest.NewRecorder()
-	h.ServeHTTP(response, request)
-	return response.Result(), nil
-}
-
 // The sandbox sends its webhooks to the receiver.
 func TestReceiver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var receiver handlerTransport
-		sandbox := basiqtest.New(t, basiqtest.WithWebhookClient(&http.Client{Transport: &receiver}))
+		sandbox := basiqtest.New(t)
 		client, err := sandbox.NewClient()
 		require.NoError(t, err)
 		created, err := client.Webhooks.Create(t.Context(), basiq.CreateWebhook{
@@ -41,7 +31,7 @@ func TestReceiver(t *testing.T) {
 		verifier, err := webhook.New(created.Secret)
 		require.NoError(t, err)
 		events := make(chan *webhook.Event, 10)
-		receiver.Handler = handler(verifier, events)
+		sandbox.DeliverTo(handler(verifier, events))
 
 		user, err := client.Users.Create(t.Context(), basiq.CreateUser{Email: "gavin@hooli.com"})
 		require.NoError(t, err)
