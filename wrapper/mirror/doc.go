@@ -41,9 +41,9 @@
 // transactions until the next full read.
 //
 // Basiq lists pending transactions first, then the newest posted ones. A sync reads an account until 35 days before the
-// newest posted transaction that it knows ([WithWindow]). If it finds another order, it reads everything, also in later syncs. Once in 7 days
-// ([WithFullRead]) it reads all transactions of an account, and so finds what Basiq changed, added or removed before the
-// window or without moving lastUpdated.
+// newest posted transaction that it knows ([WithWindow]). If it finds another order, it reads everything, also in later
+// syncs. Once in 7 days ([WithFullRead]) it reads all transactions of an account, and so finds what Basiq changed, added or
+// removed before the window or without moving lastUpdated.
 //
 // Transactions are never filtered by date: such a filter excludes pending transactions.
 //
