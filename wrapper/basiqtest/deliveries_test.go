@@ -588,7 +588,8 @@ func TestSandbox_DeliverTo(t *testing.T) {
 			assert.Equal(t, test.want, got.Load(), test.name)
 		}
 		_, err = client.Users.Update(t.Context(), user.ID, basiq.UpdateUser{Email: "last@hooli.com"})
-		require.NoError(t, err) // Close does not block on the handler
+		require.NoError(t, err)
+		synctest.Wait() // the handler waits, which must not block Close
 	})
 }
 
