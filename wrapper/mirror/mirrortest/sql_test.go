@@ -122,7 +122,7 @@ func TestSQL_Migrate_ReadOnly(t *testing.T) { //nolint:paralleltest // see onBot
 // The days of the mirror do not depend on how PostgreSQL formats days.
 func TestSQL_DateStyle(t *testing.T) { //nolint:paralleltest // see onBoth
 	rows := map[string]int{}
-	for _, style := range []string{"ISO", "German", "SQL,DMY"} {
+	for _, style := range []string{"ISO", "German", "SQL,DMY"} { //nolint:paralleltest // see onBoth
 		t.Run(style, func(t *testing.T) {
 			d := newDatabase(t, mirror.PostgreSQL)
 			d.url += map[bool]string{true: "&", false: "?"}[strings.Contains(d.url, "?")] + "datestyle=" + url.QueryEscape(style)
