@@ -3,6 +3,7 @@ package basiqtest
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,27 +88,38 @@ func (s *Sandbox) addTransaction(accountID string, t Transaction) (string, error
 	defer s.mu.Unlock()
 	now := s.now()
 	s.runDue(now)
-	for _, u := range s.users {
-		for _, conn := range u.connections {
-			for _, h := range s.holdings(conn, now) {
-				if h.id != accountID {
-					continue
+	for h := range s.connectedHoldings(now) {
+		if h.id != accountID {
+			continue
+		}
+		if h.read.IsZero() {
+			return "", fmt.Errorf("transactions of account %q have not been retrieved", accountID)
+		}
+		edits := h.connection.editsOf(h.Key)
+		added, err := t.bank("added "+strconv.Itoa(edits.count), h, now)
+		if err != nil {
+			return "", err
+		}
+		edits.count++
+		edits.added = slices.Insert(edits.added, 0, added)
+		return s.reload(h.connection, h.Key, added.Key, now), nil
+	}
+	return "", fmt.Errorf("account %q does not exist, or its connection was deleted", accountID)
+}
+
+// connectedHoldings returns the accounts of all connections that exist.
+func (s *Sandbox) connectedHoldings(now time.Time) iter.Seq[*holding] {
+	return func(yield func(*holding) bool) {
+		for _, u := range s.users {
+			for _, conn := range u.connections {
+				for _, h := range s.holdings(conn, now) {
+					if !yield(h) {
+						return
+					}
 				}
-				if h.read.IsZero() {
-					return "", fmt.Errorf("transactions of account %q have not been retrieved", accountID)
-				}
-				edits := conn.editsOf(h.Key)
-				added, err := t.bank("added "+strconv.Itoa(edits.count), h, now)
-				if err != nil {
-					return "", err
-				}
-				edits.count++
-				edits.added = slices.Insert(edits.added, 0, added)
-				return s.reload(conn, h.Key, added.Key, now), nil
 			}
 		}
 	}
-	return "", fmt.Errorf("account %q does not exist, or its connection was deleted", accountID)
 }
 
 // changeTransaction replaces a transaction, or removes it if t is nil.
@@ -151,14 +163,10 @@ func (s *Sandbox) changeTransaction(id string, t *Transaction) (string, error) {
 
 // findTransaction returns a transaction of a connection that exists, or nil.
 func (s *Sandbox) findTransaction(id string, now time.Time) (*holding, *bank.Transaction) {
-	for _, u := range s.users {
-		for _, conn := range u.connections {
-			for _, h := range s.holdings(conn, now) {
-				for _, t := range s.transactions(h) {
-					if t.id == id {
-						return h, t.Transaction
-					}
-				}
+	for h := range s.connectedHoldings(now) {
+		for _, t := range s.transactions(h) {
+			if t.id == id {
+				return h, t.Transaction
 			}
 		}
 	}
@@ -225,10 +233,8 @@ func (t *Transaction) bank(key string, h *holding, now time.Time) (*bank.Transac
 // are not modified. The opening balance does not change, so the balances of later transactions do.
 func (e *accountEdits) apply(transactions []*bank.Transaction, balance bank.Cents) []*bank.Transaction {
 	opening := balance
-	for _, t := range transactions {
-		if !t.Pending() {
-			opening -= t.Amount
-		}
+	for _, t := range postedOf(transactions) {
+		opening -= t.Amount
 	}
 	list := slices.Clone(e.added)
 	for _, t := range transactions {
@@ -238,26 +244,13 @@ func (e *accountEdits) apply(transactions []*bank.Transaction, balance bank.Cent
 			list = append(list, changed)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *bank.Transaction) int {
-		switch {
-		case a.Pending() && b.Pending():
-			return b.Made.Compare(a.Made)
-		case a.Pending():
-			return -1
-		case b.Pending():
-			return 1
-		default:
-			return b.Posted.Compare(a.Posted)
-		}
-	})
-	for i, t := range slices.Backward(list) {
-		if t.Pending() {
-			break
-		}
+	sortTransactions(list)
+	posted := postedOf(list)
+	for i, t := range slices.Backward(posted) {
 		if opening += t.Amount; t.Balance != opening {
 			t = new(*t)
 			t.Balance = opening
-			list[i] = t
+			posted[i] = t
 		}
 	}
 	return list
@@ -265,22 +258,17 @@ func (e *accountEdits) apply(transactions []*bank.Transaction, balance bank.Cent
 
 // applyTo changes the fields of an account that depend on its transactions, from before to after the edits.
 func applyTo(a *bank.Account, before, after []*bank.Transaction) {
-	for sign, list := range map[bank.Cents][]*bank.Transaction{-1: before, 1: after} {
+	sum := func(list []*bank.Transaction) (total bank.Cents) {
 		for _, t := range list {
-			a.Available += sign * t.Amount
-			if !t.Pending() {
-				a.Balance += sign * t.Amount
-			}
+			total += t.Amount
 		}
+		return total
 	}
+	posted := postedOf(after)
+	a.Available += sum(after) - sum(before)
+	a.Balance += sum(posted) - sum(postedOf(before))
 	a.First, a.Last = time.Time{}, time.Time{}
-	for _, t := range after {
-		switch {
-		case t.Pending():
-		case a.Last.IsZero():
-			a.First, a.Last = t.Posted, t.Posted
-		default:
-			a.First = t.Posted
-		}
+	if len(posted) > 0 {
+		a.First, a.Last = posted[len(posted)-1].Posted, posted[0].Posted
 	}
 }

@@ -456,25 +456,32 @@ func (a *statementAccount) finalize() {
 	if first, last := a.transactions[0], a.transactions[len(a.transactions)-1]; first.Made.Before(last.Made) {
 		slices.Reverse(a.transactions)
 	}
-	slices.SortStableFunc(a.transactions, func(x, y *bank.Transaction) int {
-		switch {
-		case x.Pending() && !y.Pending():
-			return -1
-		case y.Pending() && !x.Pending():
-			return 1
-		default:
-			return y.Made.Compare(x.Made)
-		}
-	})
-	for _, t := range a.transactions {
-		if t.Pending() {
-			continue
-		}
-		if a.Last.IsZero() {
-			a.Last, a.Balance = t.Posted, t.Balance
-		}
-		a.First = t.Posted
+	sortTransactions(a.transactions)
+	if posted := postedOf(a.transactions); len(posted) > 0 {
+		a.First, a.Last, a.Balance = posted[len(posted)-1].Posted, posted[0].Posted, posted[0].Balance
 	}
+}
+
+// sortTransactions sorts transactions, pending first and then the newest first. Those of the same time keep their order.
+func sortTransactions(list []*bank.Transaction) {
+	at := func(t *bank.Transaction) time.Time {
+		if t.Pending() {
+			return t.Made
+		}
+		return t.Posted
+	}
+	slices.SortStableFunc(list, func(x, y *bank.Transaction) int {
+		return cmp.Or(-compareBools(x.Pending(), y.Pending()), at(y).Compare(at(x)))
+	})
+}
+
+// postedOf returns the posted transactions of a sorted list.
+func postedOf(list []*bank.Transaction) []*bank.Transaction {
+	i := slices.IndexFunc(list, func(t *bank.Transaction) bool { return !t.Pending() })
+	if i < 0 {
+		return nil
+	}
+	return list[i:]
 }
 
 // parseCents parses an amount in dollars and cents.
