@@ -118,5 +118,5 @@ func hint(name string, failure *net.OpError) string {
 // onLoopback reports whether the host of a URL is a loopback address.
 func onLoopback(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && net.ParseIP(u.Hostname()).IsLoopback()
+	return err == nil && isLoopback(u.Hostname())
 }
