@@ -79,8 +79,8 @@ func WithTokenLifetime(d time.Duration) Option {
 	}
 }
 
-// WithLimits enforces the limits that Basiq documents. By default there are none, except for open-banking connections;
-// see [WithOpenBanking]. The limits are:
+// WithLimits enforces the limits that Basiq documents. By default only the refreshes of open-banking connections are
+// limited (see [WithOpenBanking]). The limits are:
 //
 //   - 1,500 token requests in five minutes, then 403
 //   - 500 connections, then 403
