@@ -125,7 +125,12 @@ func TestSQL_DateStyle(t *testing.T) { //nolint:paralleltest // see onBoth
 	for _, style := range []string{"ISO", "German", "SQL,DMY"} { //nolint:paralleltest // see onBoth
 		t.Run(style, func(t *testing.T) {
 			d := newDatabase(t, mirror.PostgreSQL)
-			d.url += map[bool]string{true: "&", false: "?"}[strings.Contains(d.url, "?")] + "datestyle=" + url.QueryEscape(style)
+			address, err := url.Parse(d.url)
+			require.NoError(t, err)
+			parameters := address.Query()
+			parameters.Set("datestyle", style)
+			address.RawQuery = parameters.Encode()
+			d.url = address.String()
 			synctest.Test(t, func(t *testing.T) {
 				db := d.open(t)
 				defer func() { _ = db.Close() }()
