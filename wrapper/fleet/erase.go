@@ -16,16 +16,10 @@ type eraseWorker struct {
 	fleet *Fleet
 }
 
-// Work erases a user. An update of a consent revokes the old one, so the end of a consent is checked first.
+// Work erases a user. One who has another consent than the one that ended is synced.
 func (w *eraseWorker) Work(ctx context.Context, job *river.Job[EraseArgs]) error {
 	f, args := w.fleet, job.Args
-	erased := true
-	var err error
-	if args.Reason == mirror.ReasonConsentRevoked || args.Reason == mirror.ReasonConsentExpired {
-		erased, err = f.mirror.EraseWithoutConsent(ctx, args.UserID, args.Reason)
-	} else {
-		_, err = f.mirror.Erase(ctx, args.UserID, args.Reason)
-	}
+	erased, err := f.mirror.EraseFor(ctx, args.UserID, args.Reason)
 	if err != nil || erased {
 		return f.outcome(ctx, job.JobRow, Ask{UserID: args.UserID}, err)
 	}

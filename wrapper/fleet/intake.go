@@ -22,20 +22,13 @@ func (f *Fleet) WebhookHandler(verifier *webhook.Verifier) http.Handler {
 
 // onDelivery stores the job of an event in the transaction that stores the event.
 func (f *Fleet) onDelivery(ctx context.Context, tx *sql.Tx, work mirror.Work) error {
-	args := EraseArgs{UserID: work.UserID, EventID: work.EventID}
-	switch work.Kind {
-	case mirror.WorkSync, mirror.WorkConnections:
+	if work.Reason == "" {
 		if err := f.insertSync(ctx, tx, work.UserID); err != nil {
 			return err
 		}
 		return f.addUsers(ctx, tx, work.UserID)
-	case mirror.WorkConsentExpired:
-		args.Reason = mirror.ReasonConsentExpired
-	case mirror.WorkConsentRevoked:
-		args.Reason = mirror.ReasonConsentRevoked
-	case mirror.WorkUserDeleted:
-		args.Reason = mirror.ReasonUserDeleted
 	}
+	args := EraseArgs{UserID: work.UserID, Reason: work.Reason, EventID: work.EventID}
 	_, err := f.river.InsertTx(ctx, tx, args, nil)
 	return err
 }

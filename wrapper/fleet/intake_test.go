@@ -76,10 +76,9 @@ func TestFleet_Erase(t *testing.T) {
 		f.untilStates(time.Minute, "basiq_erase", "completed", "completed")
 		assert.Zero(f, f.count(`SELECT COUNT(*) FROM basiq_transaction`))
 		assert.Zero(f, f.count(`SELECT COUNT(*) FROM basiq_fleet_user`))
-		deletions, err := f.fleet.Mirror().Deletions(f.Context(), user)
+		deletion, err := f.fleet.Mirror().Erase(f.Context(), user, mirror.ReasonUserRequest)
 		require.NoError(f, err)
-		require.Len(f, deletions, 1)
-		assert.Equal(f, mirror.ReasonConsentRevoked, deletions[0].Reason)
+		assert.Equal(f, mirror.ReasonConsentRevoked, deletion.Reason)
 
 		require.NoError(f, f.fleet.AddUsers(f.Context(), user))
 		assert.Zero(f, f.count(`SELECT COUNT(*) FROM basiq_fleet_user`), "an erased user stays erased")

@@ -3,6 +3,10 @@ package mirror
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	basiq "github.com/basiq-go/basiq-go/wrapper"
@@ -30,27 +34,31 @@ type accountState struct {
 	seenFrom     string // when version was first seen
 	readFully    string // when all transactions were last read; "" if they must be
 	newest       string // the latest posted transaction; "" if reads have no window
-	missingFrom  string // when the account was first not listed
+	missing      string // the IDs of rows, or of the account, that Basiq lacks, one on each line
+	missingFrom  string // when exactly these were first missing
 	supersededBy string
 	frozen       bool // its rows were merged or dropped, and it is not read
 }
 
-// batch is what one database transaction writes.
+// batch is what was read of an account, and what one database transaction writes.
 type batch struct {
 	userID string
-	// account is the account to store with its new state. Its day is where its balance is recorded.
+	// account is the account to store with its state; nil if the batch stores none.
 	account *listedAccount
 	state   accountState
-	day     string
+	day     string // where the balance is recorded
+	began   time.Time
+	from    string             // the window; "" if all transactions were read
+	count   int                // of the transactions that were read
+	old     map[string]*stored // the rows of the window, and those of the transactions that were read
+
+	rows    []*row   // transactions to store
+	removed []string // transactions to delete before
+	changes []Change
 	// states are the new states of other accounts. dropAccount is the account to delete.
-	states                []accountState
-	dropAccount           string
-	rows                  []*row   // transactions to store
-	replaced              []string // those of them that are stored already
-	removed, mark, unmark []string // transactions to delete, and to mark as missing or not
-	at                    string   // the time of the marks
-	changes               []Change
-	details               *details
+	states      []accountState
+	dropAccount string
+	details     *details
 }
 
 // details are the connections and consents of a user.
@@ -71,142 +79,125 @@ func (b *batch) applyTo(accounts map[string]accountState) {
 	delete(accounts, b.dropAccount)
 }
 
-// snapshot is what was read of an account.
-type snapshot struct {
-	listed *listedAccount
-	known  bool
-	was    accountState
-	began  time.Time
-	from   string // the window; "" if all transactions were read
-	old    map[string]*stored
-	rows   []*row // rows that are new or have changed
-	count  int
-	newest string
-	// unordered is set if the transactions are not in the order of Basiq. All of them were read then.
-	unordered bool
+// doubted returns what has been missing for at least the import time.
+func (m *Mirror) doubted(a accountState, now time.Time) map[string]bool {
+	ids := map[string]bool{}
+	if age(a.missingFrom, now) >= m.settle {
+		for id := range strings.SplitSeq(a.missing, "\n") {
+			ids[id] = true
+		}
+	}
+	return ids
 }
 
-// batch returns what to write so that the account's rows equal the snapshot. The error is ErrMassRemoval, and the batch is
-// valid: it keeps the withheld rows.
-func (m *Mirror) batch(userID string, s *snapshot, allowMass bool) (b *batch, withheld int, err error) {
-	b = &batch{userID: userID, account: s.listed, state: s.was, at: s.began.UTC().Format(instantFormat)}
-	removed, withheld, err := m.removals(s, b, allowMass)
-	b.fill(s, removed)
-	b.day = string(bankDay(s.listed.item.LastUpdated, m.zone(s.listed.item.Institution.ID)))
-	version := text(string(s.listed.item.LastUpdated))
-	same := s.was.version == version
+// doubt sets what is missing.
+func (a *accountState) doubt(missing []string, now time.Time) {
+	slices.Sort(missing)
+	if ids := strings.Join(missing, "\n"); a.missing != ids {
+		a.missing, a.missingFrom = ids, now.UTC().Format(instantFormat)
+	}
+}
+
+// conclude sets what to write so that the account's rows equal what was read. The error is ErrMassRemoval. The batch is valid
+// then: it keeps the rows.
+func (m *Mirror) conclude(b *batch, allowMass bool) error {
+	a, item, at := &b.state, b.account.item, b.began.UTC().Format(instantFormat)
+	version := text(string(item.LastUpdated))
+	same, emptyBefore := a.version == version, a.readFully != ""
 	if !same {
-		b.state.seenFrom = b.at
+		a.seenFrom = at
 	}
-	b.state.id, b.state.version, b.state.hash, b.state.missingFrom = s.listed.item.ID, version, s.listed.hash, ""
-	b.state.connectionID, b.state.frozen = text(s.listed.item.Connection.ID), false
-	switch {
-	case s.unordered:
-		b.state.newest = ""
-	case s.newest != "":
-		b.state.newest = s.newest
-	}
+	a.id, a.version, a.hash = item.ID, version, b.account.hash
+	a.connectionID, a.frozen = text(item.Connection.ID), false
+	b.day = string(bankDay(item.LastUpdated, m.zone(item.Institution.ID)))
+	removed, err := m.removals(b, allowMass)
+	b.fill(removed)
 	// Basiq sets lastUpdated before it imports the transactions.
-	imported := age(cmp.Or(instant(s.listed.item.LastUpdated), b.state.seenFrom), s.began) >= m.settle
-	doubt := false
-	for _, old := range s.old {
-		doubt = doubt || !old.seen && old.missingFrom != ""
-	}
+	imported := age(cmp.Or(instant(item.LastUpdated), a.seenFrom), b.began) >= m.settle
 	switch {
-	case doubt, s.count == 0 && !imported:
-		b.state.readFully = "" // only a full read may remove posted transactions
-	case s.from == "":
-		b.state.readFully = b.at
+	case a.missing != "", b.count == 0 && !imported:
+		a.readFully = "" // only a full read may remove posted transactions
+	case b.from == "":
+		a.readFully = at
 	}
 	// An empty list is in doubt too, until a second read after the import finds it empty.
-	b.state.settled = imported && !doubt && (s.count > 0 || same && s.was.readFully != "")
-	return b, withheld, err
+	a.settled = imported && a.missing == "" && (b.count > 0 || same && emptyBefore)
+	return err
 }
 
-// removals returns the rows to remove, and marks the others that were not read. A pending transaction is removed at once.
-// A posted one is removed by the second full read without it, and so is everything if Basiq lists nothing. The limit of a mass
-// removal applies to all posted transactions that a read lacks, also if earlier reads had them: otherwise an empty read of the
-// window and a later empty read of everything would remove the window.
-func (m *Mirror) removals(s *snapshot, b *batch, allowMass bool) (removed []*stored, withheld int, err error) {
-	var confirmed []*stored
-	posted, missing := 0, 0
-	for _, old := range s.old {
+// removals returns the rows to remove. A pending transaction is removed at once. What else was not read is in doubt, and so is
+// everything if Basiq lists nothing. The second full read that lacks it removes it. The limit of a mass removal applies to all
+// posted transactions that a read lacks, also if earlier reads had them: otherwise an empty read of the window and a later empty
+// read of everything would remove the window.
+func (m *Mirror) removals(b *batch, allowMass bool) (removed []*stored, err error) {
+	var missing []*stored
+	posted, postedMissing := 0, 0
+	for _, old := range b.old {
 		if !old.pending() {
 			posted++
 		}
-		if !old.pending() && !old.seen {
-			missing++
-		}
 		switch {
-		case old.seen && old.missingFrom != "":
-			b.unmark = append(b.unmark, old.id)
-		case old.seen:
-		case old.pending() && s.count > 0:
+		case old.seen, old.postedAt == "" && !old.pending() && b.from != "": // the second may lie before the window
+		case old.pending() && b.count > 0:
 			removed = append(removed, old)
-		case old.postedAt == "" && !old.pending() && s.from != "": // it may lie before the window
-		case old.missingFrom == "":
-			old.missingFrom = b.at
-			b.mark = append(b.mark, old.id)
-		case s.from == "" && age(old.missingFrom, s.began) >= m.settle:
-			if old.pending() {
-				removed = append(removed, old)
-			} else {
-				confirmed = append(confirmed, old)
+		default:
+			missing = append(missing, old)
+			if !old.pending() {
+				postedMissing++
 			}
 		}
 	}
-	if len(confirmed) > 0 && !allowMass && 10*missing > posted { // posted is all of them: only a full read confirms
-		return removed, len(confirmed), fmt.Errorf("%w: %d of %d", ErrMassRemoval, missing, posted)
+	before := m.doubted(b.state, b.began)
+	var doubt []string
+	for _, old := range missing {
+		confirmed := b.from == "" && before[old.id]
+		if confirmed && (allowMass || 10*postedMissing <= posted) { // posted is all of them
+			removed = append(removed, old)
+			continue
+		}
+		doubt = append(doubt, old.id)
+		if confirmed {
+			err = fmt.Errorf("%w: %d of %d", ErrMassRemoval, postedMissing, posted)
+		}
 	}
-	for _, old := range confirmed {
-		old.missingFrom = "" // not in doubt any more
-	}
-	return append(removed, confirmed...), 0, nil
+	b.state.doubt(doubt, b.began)
+	return removed, err
 }
 
-// fill sets the rows and the changes.
-func (b *batch) fill(s *snapshot, removed []*stored) {
+// fill sets the changes, and the rows to delete.
+func (b *batch) fill(removed []*stored) {
 	var added []*row
-	for _, r := range s.rows {
-		if s.old[r.id] == nil {
+	for _, r := range b.rows {
+		if b.old[r.id] == nil {
 			added = append(added, r)
 		}
 	}
 	unsure := link(removed, added)
 	settled := map[string]bool{}
-	b.changes = make([]Change, 0, len(s.rows)+len(removed))
-	for _, r := range s.rows {
+	b.changes = make([]Change, 0, len(b.rows)+len(removed))
+	for _, r := range b.rows {
 		c := Change{Kind: KindAdded, UserID: b.userID, AccountID: r.accountID, TransactionID: r.id, Transaction: r.transaction, Day: basiq.Date(r.day), PendingID: r.pendingID, Candidates: unsure[r]}
-		switch old := s.old[r.id]; {
+		switch old := b.old[r.id]; {
 		case old != nil:
-			c.Kind = KindModified
-			b.replaced = append(b.replaced, r.id)
-			r.pendingID = old.pendingID
+			c.Kind, r.pendingID = KindModified, old.pendingID
+			b.removed = append(b.removed, r.id)
 		case r.pendingID != "":
-			c.Kind = KindSettled
-			settled[r.pendingID] = true
+			c.Kind, settled[r.pendingID] = KindSettled, true
 		}
 		b.changes = append(b.changes, c)
 	}
-	b.rows = s.rows
-	for _, old := range removed {
-		if settled[old.id] {
-			b.removed = append(b.removed, old.id)
-		} else {
-			b.remove(old)
-		}
-	}
-}
-
-// remove adds the removal of a row.
-func (b *batch) remove(old *stored) {
-	b.removed = append(b.removed, old.id)
-	b.changes = append(b.changes, Change{Kind: KindRemoved, UserID: b.userID, AccountID: old.accountID, TransactionID: old.id, Day: basiq.Date(old.day)})
+	b.remove(slices.Values(removed), settled)
 }
 
 // removeAll adds the removal of rows.
-func (b *batch) removeAll(rows map[string]*stored) {
-	for _, old := range rows {
-		b.remove(old)
+func (b *batch) removeAll(rows map[string]*stored) { b.remove(maps.Values(rows), nil) }
+
+// remove adds the removal of rows, whose change those in settled have already.
+func (b *batch) remove(rows iter.Seq[*stored], settled map[string]bool) {
+	for old := range rows {
+		b.removed = append(b.removed, old.id)
+		if !settled[old.id] {
+			b.changes = append(b.changes, Change{Kind: KindRemoved, UserID: b.userID, AccountID: old.accountID, TransactionID: old.id, Day: basiq.Date(old.day)})
+		}
 	}
 }

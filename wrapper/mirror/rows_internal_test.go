@@ -31,7 +31,7 @@ type intercepted struct {
 	before func()
 }
 
-func (s *intercepted) changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
+func (s *intercepted) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
 	s.before()
 	return s.Memory.changes(ctx, userID, after, limit)
 }

@@ -121,20 +121,20 @@ func (s *SQL) load(ctx context.Context, userID string) (*state, error) {
 }
 
 // stateColumns are the columns of an accountState.
-const stateColumns = `version, hash, connection_id, settled, seen_from, read_fully, newest, missing_from, superseded_by, frozen`
+const stateColumns = `version, hash, connection_id, settled, seen_from, read_fully, newest, missing, missing_from, superseded_by, frozen`
 
 // columns returns pointers to the values of stateColumns.
 func (a *accountState) columns() []any {
-	return []any{&a.version, &a.hash, &a.connectionID, &a.settled, &a.seenFrom, &a.readFully, &a.newest, &a.missingFrom, &a.supersededBy, &a.frozen}
+	return []any{&a.version, &a.hash, &a.connectionID, &a.settled, &a.seenFrom, &a.readFully, &a.newest, &a.missing, &a.missingFrom, &a.supersededBy, &a.frozen}
 }
 
 const storedColumns = `SELECT transaction_id, account_id, hash, status, COALESCE(CAST(posted_at AS TEXT), ''), day, made_on,
-	COALESCE(CAST(amount AS TEXT), ''), description, pending_id, missing_from FROM basiq_transaction WHERE user_id = ? AND `
+	COALESCE(CAST(amount AS TEXT), ''), description, pending_id FROM basiq_transaction WHERE user_id = ? AND `
 
 // stored adds the transactions that meet a condition to found.
 func (s *SQL) stored(ctx context.Context, found map[string]*stored, condition string, args ...any) error {
 	all, err := query(ctx, s, storedColumns+condition, func(t *stored) []any {
-		return []any{&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, (*date)(&t.day), (*date)(&t.made), &t.amount, &t.description, &t.pendingID, &t.missingFrom}
+		return []any{&t.id, &t.accountID, &t.hash, &t.status, &t.postedAt, (*date)(&t.day), (*date)(&t.made), &t.amount, &t.description, &t.pendingID}
 	}, args...)
 	for i := range all {
 		found[all[i].id] = &all[i]
@@ -161,17 +161,13 @@ func (s *SQL) find(ctx context.Context, userID string, ids []string) (map[string
 	return found, nil
 }
 
-func (s *SQL) changes(ctx context.Context, userID string, after Position, limit int) ([]entry, error) {
+func (s *SQL) changes(ctx context.Context, userID string, after Position, limit int) ([]Change, error) {
 	// The limit is within the subquery, so that no planner joins the whole feed.
-	entries, err := query(ctx, s, `SELECT c.position, c.kind, c.account_id, c.transaction_id, c.day, c.pending_id, c.candidates, COALESCE(CAST(t.payload AS TEXT), '')
+	return query(ctx, s, `SELECT c.user_id, c.position, c.kind, c.account_id, c.transaction_id, c.day, c.pending_id, c.candidates, COALESCE(CAST(t.payload AS TEXT), '')
 		FROM (SELECT * FROM basiq_change WHERE user_id = ? AND position > ? ORDER BY position LIMIT `+strconv.Itoa(limit)+`) c
-		LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id ORDER BY c.position`, func(e *entry) []any {
-		return []any{&e.Position, &e.Kind, &e.AccountID, &e.TransactionID, &e.Day, &e.PendingID, (*words)(&e.Candidates), &e.payload}
+		LEFT JOIN basiq_transaction t ON t.user_id = c.user_id AND t.transaction_id = c.transaction_id ORDER BY c.position`, func(c *Change) []any {
+		return []any{&c.UserID, &c.Position, &c.Kind, &c.AccountID, &c.TransactionID, &c.Day, &c.PendingID, (*words)(&c.Candidates), &c.payload}
 	}, userID, int64(after))
-	for i := range entries {
-		entries[i].UserID = userID
-	}
-	return entries, err
 }
 
 func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error) {
@@ -187,8 +183,8 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work
 		case s.onDelivery != nil:
 			return s.onDelivery(ctx, tx.Tx, work)
 		default:
-			tx.Exec(ctx, `INSERT INTO basiq_task (user_id, kind, sequence) VALUES (?, ?, 1) ON CONFLICT (user_id, kind) DO UPDATE SET sequence = basiq_task.sequence + 1`,
-				work.UserID, string(work.Kind))
+			tx.Exec(ctx, `INSERT INTO basiq_task (user_id, reason, sequence) VALUES (?, ?, 1) ON CONFLICT (user_id, reason) DO UPDATE SET sequence = basiq_task.sequence + 1`,
+				work.UserID, string(work.Reason))
 		}
 		return tx.Err()
 	})
@@ -196,14 +192,14 @@ func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work
 }
 
 func (s *SQL) queued(ctx context.Context, after Work) ([]Work, error) {
-	return query(ctx, s, `SELECT user_id, kind, sequence FROM basiq_task WHERE (user_id, kind) > (?, ?) ORDER BY user_id, kind LIMIT 100`, func(t *Work) []any {
-		return []any{&t.UserID, &t.Kind, &t.sequence}
-	}, after.UserID, string(after.Kind))
+	return query(ctx, s, `SELECT user_id, reason, sequence FROM basiq_task WHERE (user_id, reason) > (?, ?) ORDER BY user_id, reason LIMIT 100`, func(t *Work) []any {
+		return []any{&t.UserID, &t.Reason, &t.sequence}
+	}, after.UserID, string(after.Reason))
 }
 
 func (s *SQL) finish(ctx context.Context, done Work) error {
 	return s.inTx(ctx, func(tx *sqldb.Tx) error {
-		tx.Exec(ctx, `DELETE FROM basiq_task WHERE user_id = ? AND kind = ? AND sequence = ?`, done.UserID, string(done.Kind), done.sequence)
+		tx.Exec(ctx, `DELETE FROM basiq_task WHERE user_id = ? AND reason = ? AND sequence = ?`, done.UserID, string(done.Reason), done.sequence)
 		return nil
 	})
 }

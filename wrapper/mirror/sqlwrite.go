@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -36,11 +37,16 @@ func (s *SQL) apply(ctx context.Context, userID string, generation int64, b *bat
 		if b.details != nil {
 			b.details.write(ctx, tx, userID)
 		}
-		if s.hook == nil || len(b.changes) == 0 || tx.Err() != nil {
-			return tx.Err()
-		}
-		return s.hook(ctx, tx.Tx, b.changes)
+		return s.callHook(ctx, tx, b.changes)
 	})
+}
+
+// callHook calls the function of [InTx].
+func (s *SQL) callHook(ctx context.Context, tx *sqldb.Tx, changes []Change) error {
+	if s.hook == nil || len(changes) == 0 || tx.Err() != nil {
+		return tx.Err()
+	}
+	return s.hook(ctx, tx.Tx, changes)
 }
 
 const (
@@ -68,8 +74,8 @@ func (b *batch) writeAccounts(ctx context.Context, tx *sqldb.Tx) {
 		}
 	}
 	for _, st := range b.states {
-		tx.Exec(ctx, `UPDATE basiq_account SET superseded_by = ?, frozen = ?, missing_from = ? WHERE user_id = ? AND account_id = ?`,
-			st.supersededBy, st.frozen, st.missingFrom, b.userID, st.id)
+		tx.Exec(ctx, `UPDATE basiq_account SET superseded_by = ?, frozen = ?, settled = ?, missing = ?, missing_from = ? WHERE user_id = ? AND account_id = ?`,
+			st.supersededBy, st.frozen, st.settled, st.missing, st.missingFrom, b.userID, st.id)
 	}
 	if b.dropAccount != "" {
 		tx.Exec(ctx, `DELETE FROM basiq_balance WHERE user_id = ? AND account_id = ?`, b.userID, b.dropAccount)
@@ -79,23 +85,21 @@ func (b *batch) writeAccounts(ctx context.Context, tx *sqldb.Tx) {
 
 const (
 	transactionColumns = `user_id, transaction_id, account_id, connection_id, institution_id, status, day, made_on, posted_at, amount, amount_minor, ` +
-		`currency, direction, description, class, category, merchant, pending_id, missing_from, hash, payload`
+		`currency, direction, description, class, category, merchant, pending_id, hash, payload`
 	changeColumns = `user_id, position, kind, account_id, transaction_id, day, pending_id, candidates`
 )
 
 func (b *batch) writeTransactions(ctx context.Context, tx *sqldb.Tx) {
 	// Modified rows are inserted anew: PostgreSQL takes a quarter longer to insert new rows with an ON CONFLICT clause.
-	tx.ExecIn(ctx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, slices.Concat(b.removed, b.replaced), b.userID)
+	tx.ExecIn(ctx, `DELETE FROM basiq_transaction WHERE user_id = ? AND transaction_id`, b.removed, b.userID)
 	tx.Insert(ctx, "basiq_transaction", transactionColumns, "", len(b.rows), func(i int) []any {
 		r := b.rows[i]
 		return []any{
 			b.userID, r.id, r.accountID, r.connectionID, r.institutionID, r.status, null(r.day), null(r.made), null(r.postedAt),
-			null(r.amount), r.minor, r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID, "",
+			null(r.amount), r.minor, r.currency, r.direction, r.description, r.class, r.category, r.merchant, r.pendingID,
 			r.hash, r.payload,
 		}
 	})
-	tx.ExecIn(ctx, `UPDATE basiq_transaction SET missing_from = ? WHERE user_id = ? AND transaction_id`, b.mark, b.at, b.userID)
-	tx.ExecIn(ctx, `UPDATE basiq_transaction SET missing_from = '' WHERE user_id = ? AND transaction_id`, b.unmark, b.userID)
 	tx.Insert(ctx, "basiq_change", changeColumns, "", len(b.changes), func(i int) []any {
 		c := &b.changes[i]
 		return []any{b.userID, int64(c.Position), string(c.Kind), c.AccountID, c.TransactionID, string(c.Day), c.PendingID, strings.Join(c.Candidates, " ")}
@@ -130,12 +134,11 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 		// The first statement locks the user, so that the others see what a sync in flight has committed.
 		tx.Exec(ctx, insertUser, record.UserID)
 		var generation int64
-		if err := tx.Get(ctx, &generation, `UPDATE basiq_user SET generation = generation + 1, erased_at = ?, feed_start = position, details = ''
-			WHERE user_id = ? AND erased_at IS NULL RETURNING generation`, at, record.UserID); err != nil {
-			return err
+		err := tx.Get(ctx, &generation, `UPDATE basiq_user SET generation = generation + 1, erased_at = ?, feed_start = position, details = ''
+			WHERE user_id = ? AND erased_at IS NULL RETURNING generation`, at, record.UserID)
+		if err == nil {
+			record.ConsentIDs, err = sqldb.Query(ctx, tx, s.dialect, `SELECT consent_id FROM basiq_consent WHERE user_id = ? ORDER BY consent_id`, func(id *string) []any { return []any{id} }, record.UserID)
 		}
-		var err error
-		record.ConsentIDs, err = sqldb.Query(ctx, tx, s.dialect, `SELECT consent_id FROM basiq_consent WHERE user_id = ? ORDER BY consent_id`, func(id *string) []any { return []any{id} }, record.UserID)
 		if err != nil {
 			return err
 		}
@@ -148,41 +151,22 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 		}
 		tx.Exec(ctx, `INSERT INTO basiq_deletion (user_id, erased_at, reason, consent_ids, accounts, transactions, changes, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			record.UserID, at, string(record.Reason), strings.Join(record.ConsentIDs, " "), record.Accounts, record.Transactions, record.Changes, generation)
-		if s.hook == nil || tx.Err() != nil {
-			return tx.Err()
-		}
-		return s.hook(ctx, tx.Tx, []Change{{Kind: KindErased, UserID: record.UserID}})
+		return s.callHook(ctx, tx, []Change{{Kind: KindErased, UserID: record.UserID}})
 	})
-	if errors.Is(err, sql.ErrNoRows) { // erased before
-		all, err := s.deletions(ctx, record.UserID)
-		if err != nil || len(all) == 0 {
-			return Deletion{}, err
-		}
-		return all[len(all)-1], nil
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.lastDeletion(ctx, record.UserID)
 	}
-	if err != nil {
-		return Deletion{}, err
-	}
-	return record, nil
+	return record, err
 }
 
-func (s *SQL) deletions(ctx context.Context, userID string) ([]Deletion, error) {
-	type row struct {
-		Deletion
-
-		erased string
-	}
-	rows, err := query(ctx, s, `SELECT erased_at, reason, consent_ids, accounts, transactions, changes FROM basiq_deletion WHERE user_id = ? ORDER BY generation`, func(r *row) []any {
-		return []any{&r.erased, &r.Reason, (*words)(&r.ConsentIDs), &r.Accounts, &r.Transactions, &r.Changes}
-	}, userID)
-	all := make([]Deletion, len(rows))
-	for i, r := range rows {
-		all[i] = r.Deletion
-		all[i].UserID = userID
-		at, _ := time.Parse(time.RFC3339, r.erased) // database/sql gives this form to PostgreSQL's times
-		all[i].Time = at.UTC()
-	}
-	return all, err
+// lastDeletion returns the record of the last erasure.
+func (s *SQL) lastDeletion(ctx context.Context, userID string) (Deletion, error) {
+	d, at := Deletion{UserID: userID}, ""
+	err := s.db.QueryRowContext(ctx, s.dialect.Bind(`SELECT erased_at, reason, consent_ids, accounts, transactions, changes FROM basiq_deletion WHERE user_id = ? ORDER BY generation DESC LIMIT 1`), userID).
+		Scan(&at, &d.Reason, (*words)(&d.ConsentIDs), &d.Accounts, &d.Transactions, &d.Changes)
+	erased, parseErr := time.Parse(time.RFC3339, at) // database/sql gives this form to PostgreSQL's times
+	d.Time = erased.UTC()
+	return d, cmp.Or(err, parseErr)
 }
 
 func (s *SQL) readmit(ctx context.Context, userID string) error {

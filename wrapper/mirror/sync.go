@@ -43,12 +43,19 @@ type run struct {
 	userID  string
 	options syncOptions
 	result  Result
-	// details are read once per call, and only if something must be read.
-	details     *details
-	connections map[string]*basiq.Connection
+	mass    error
 	// applied has the hashes of the accounts that the call has written, by ID.
 	applied map[string]string
-	mass    error
+	// details are read once per call, and only if something must be read. connections are those that are listed.
+	details     *details
+	connections map[string]*basiq.Connection
+	// deleted has the connections that were looked up, and whether they do not exist.
+	deleted map[string]bool
+
+	// state and superseded are those of a round.
+	*state
+
+	superseded map[string][]string
 }
 
 // Sync brings the user's copy up to date. It can be called at any time and concurrently, also from several processes. If
@@ -58,7 +65,7 @@ type run struct {
 // Errors: [ErrUnstable], [ErrConflict], [ErrErased], [ErrMassRemoval] (everything else has been written), and the errors of the
 // store and of the client, such as basiq.ErrNotFound if the user does not exist.
 func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption) (Result, error) {
-	r := &run{Mirror: m, userID: userID, applied: map[string]string{}}
+	r := &run{Mirror: m, userID: userID, applied: map[string]string{}, deleted: map[string]bool{}}
 	if err := configure("Sync", &r.options, options); err != nil {
 		return r.result, err
 	}
@@ -85,12 +92,11 @@ func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption)
 
 // round lists the accounts, reads the changed ones, lists the accounts again, and writes the accounts that have not
 // changed in between. It returns errMoved if others have.
-func (r *run) round(ctx context.Context) error {
-	st, err := r.store.load(ctx, r.userID)
-	if err != nil {
+func (r *run) round(ctx context.Context) (err error) {
+	if r.state, err = r.store.load(ctx, r.userID); err != nil {
 		return err
 	}
-	if st.erased {
+	if r.erased {
 		return ErrErased
 	}
 	began := time.Now()
@@ -98,49 +104,48 @@ func (r *run) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	todo, gone := r.compare(st, accounts, began)
+	todo, gone := r.compare(accounts, began)
 	if len(todo)+len(gone)+len(r.applied) == 0 && !r.options.details {
 		r.result.Idle = true
-		r.plan(st, began)
+		r.plan(began)
 		return nil
 	}
 	if err := r.readDetails(ctx, accounts); err != nil {
 		return err
 	}
-	superseded := r.supersede(accounts, r.connections)
+	r.superseded = r.supersede(accounts, r.connections)
 	for _, a := range accounts { // an account without a newer copy, or with another one than before, is read again
-		if was := st.accounts[a.item.ID]; was.frozen && superseded[was.id] != was.supersededBy {
+		if was := r.state.accounts[a.item.ID]; was.frozen && r.newer(was.id) != was.supersededBy {
 			todo = append(todo, a)
 		}
 	}
-	unread, err := r.readAll(ctx, st, todo, superseded)
-	if err != nil {
-		return err
+	unread, err := r.readAll(ctx, todo)
+	if err == nil {
+		err = cmp.Or(r.dropGone(ctx, gone, began), unread)
 	}
-	if err := cmp.Or(r.dropGone(ctx, st, gone, began), unread); err != nil {
-		return err
+	if err == nil {
+		err = r.relinked(ctx)
 	}
-	if err := r.complete(ctx, st, superseded); err != nil {
-		return err
+	if err == nil {
+		r.plan(began)
 	}
-	r.plan(st, began)
-	return nil
+	return err
 }
 
 // compare returns the accounts to read, and those that are stored and not listed.
-func (r *run) compare(st *state, accounts []*listedAccount, began time.Time) (todo []*listedAccount, gone []accountState) {
-	listed := map[string]bool{}
+func (r *run) compare(accounts []*listedAccount, began time.Time) (todo []*listedAccount, gone []accountState) {
+	rest := maps.Clone(r.state.accounts)
 	for _, a := range accounts {
 		id := a.item.ID
-		listed[id] = true
-		was, known := st.accounts[id]
-		unchanged := was.settled && was.missingFrom == "" && was.hash == a.hash && age(was.readFully, began) < r.fullRead
-		if r.applied[id] != a.hash && (!known || !was.frozen && !unchanged) {
+		delete(rest, id)
+		was := r.state.accounts[id]
+		unchanged := was.frozen || was.settled && was.hash == a.hash && age(was.readFully, began) < r.fullRead
+		if !unchanged && r.applied[id] != a.hash {
 			todo = append(todo, a)
 		}
 	}
-	for id, was := range st.accounts {
-		if !listed[id] && !was.frozen {
+	for _, was := range rest {
+		if !was.frozen {
 			gone = append(gone, was)
 		}
 	}
@@ -148,12 +153,12 @@ func (r *run) compare(st *state, accounts []*listedAccount, began time.Time) (to
 }
 
 // readAll reads and writes accounts. The error unread is set if an account could not be read; the others are written.
-func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, superseded map[string]string) (unread, err error) {
+func (r *run) readAll(ctx context.Context, todo []*listedAccount) (unread, err error) {
 	for len(todo) > 0 {
-		var snapshots []*snapshot
+		var read []*batch
 		seen := map[string]bool{}
 		for rows := 0; len(todo) > 0 && rows < rowsPerCheck; todo = todo[1:] {
-			s, err := r.read(ctx, st, todo[0], seen)
+			b, err := r.read(ctx, todo[0], seen)
 			var response *basiq.Error
 			switch {
 			case errors.Is(err, basiq.ErrListChanged), errors.Is(err, basiq.ErrNotFound):
@@ -163,66 +168,60 @@ func (r *run) readAll(ctx context.Context, st *state, todo []*listedAccount, sup
 			case err != nil:
 				return nil, err
 			default:
-				rows += len(s.rows)
-				snapshots = append(snapshots, s)
+				rows += len(b.rows)
+				read = append(read, b)
 			}
 		}
 		after, err := r.accounts(ctx)
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range snapshots {
+		for _, b := range read {
 			// The hash of an account covers its ID and lastUpdated.
-			if !slices.ContainsFunc(after, func(a *listedAccount) bool { return a.hash == s.listed.hash }) {
+			if !slices.ContainsFunc(after, func(a *listedAccount) bool { return a.hash == b.account.hash }) {
 				unread = cmp.Or(unread, errMoved)
 				continue
 			}
 			// A transaction that moved to another account of this part is not missing.
-			maps.DeleteFunc(s.old, func(id string, old *stored) bool { return !old.seen && seen[id] })
-			if err := r.write(ctx, st, s, superseded); err != nil {
+			maps.DeleteFunc(b.old, func(id string, old *stored) bool { return !old.seen && seen[id] })
+			mass := r.conclude(b, r.options.allowMass)
+			if err := r.apply(ctx, b); err != nil {
 				return nil, err
 			}
+			r.mass = errors.Join(r.mass, mass)
 		}
 	}
 	return unread, nil
 }
 
-// write writes a snapshot, unless it changes nothing.
-func (r *run) write(ctx context.Context, st *state, s *snapshot, superseded map[string]string) error {
-	b, withheld, mass := r.batch(r.userID, s, r.options.allowMass)
-	b.state.supersededBy = superseded[b.state.id]
-	for old, was := range st.accounts { // in the commit that brings the new account's rows, so that no sum counts both
-		if newer := superseded[old]; newer == b.state.id && was.supersededBy != newer {
-			was.supersededBy = newer
-			b.states = append(b.states, was)
-		}
-	}
-	if s.known && b.state == s.was && r.details.hash == st.details &&
-		len(b.rows)+len(b.removed)+len(b.mark)+len(b.unmark)+len(b.states) == 0 {
-		r.applied[b.state.id] = b.state.hash
-	} else if err := r.apply(ctx, st, b); err != nil {
-		return err
-	}
-	r.mass = errors.Join(r.mass, mass)
-	r.result.Withheld += withheld
-	return nil
-}
-
-// apply writes a batch, updates the state and counts the changes. The first batch of a sync writes the connections and consents
-// too.
-func (r *run) apply(ctx context.Context, st *state, b *batch) error {
-	if r.details.hash != st.details {
+// apply writes a batch unless it changes nothing, updates the state and counts the changes. With it, it writes changed connections
+// and consents, and which accounts are superseded: in the commit that brings the new account's rows, so that no sum counts both.
+func (r *run) apply(ctx context.Context, b *batch) error {
+	if r.details.hash != r.state.details {
 		b.details = r.details
 	}
-	if err := r.store.apply(ctx, r.userID, st.generation, b); err != nil {
-		return err
+	was, known := r.state.accounts[b.state.id]
+	b.state.supersededBy = r.newer(b.state.id)
+	for id, other := range r.state.accounts {
+		newer := r.newer(id)
+		_, written := r.state.accounts[newer]
+		if b.states == nil && id != b.state.id && !other.frozen && other.supersededBy != newer && (written || newer == "" || newer == b.state.id) {
+			other.supersededBy = newer
+			b.states = append(b.states, other)
+		}
 	}
-	st.generation++
-	st.details = r.details.hash
+	changed := len(b.rows)+len(b.removed)+len(b.states)+len(b.dropAccount) > 0 || b.details != nil || b.account != nil && !(known && b.state == was)
+	if changed {
+		if err := r.store.apply(ctx, r.userID, r.generation, b); err != nil {
+			return err
+		}
+		r.generation++
+		r.state.details = r.details.hash
+	}
 	if b.account != nil {
 		r.applied[b.state.id] = b.state.hash
 	}
-	b.applyTo(st.accounts)
+	b.applyTo(r.state.accounts)
 	counts := map[Kind]*int{KindAdded: &r.result.Added, KindModified: &r.result.Modified, KindRemoved: &r.result.Removed, KindSettled: &r.result.Settled}
 	for _, c := range b.changes {
 		*counts[c.Kind]++
@@ -232,37 +231,33 @@ func (r *run) apply(ctx context.Context, st *state, b *batch) error {
 
 // dropGone removes accounts that Basiq no longer has: at once if their connection was deleted too, else if they are missing
 // in two syncs. An account that only the list lacks is kept.
-func (r *run) dropGone(ctx context.Context, st *state, gone []accountState, began time.Time) error {
+func (r *run) dropGone(ctx context.Context, gone []accountState, began time.Time) error {
 	for _, was := range gone {
 		exists, err := r.exists(r.client.Accounts.Get(ctx, r.userID, was.id))
+		confirmed := r.doubted(was, began)[was.id]
+		if err == nil && !exists && !confirmed {
+			confirmed, err = r.connectionDeleted(ctx, was.connectionID)
+		}
 		if err != nil {
 			return err
 		}
-		confirmed := was.missingFrom != "" && age(was.missingFrom, began) >= r.settle
-		if !exists && !confirmed {
-			if confirmed, err = r.connectionDeleted(ctx, was.connectionID); err != nil {
-				return err
-			}
-		}
 		b := &batch{userID: r.userID}
-		switch {
-		case !exists && confirmed:
+		if !exists && confirmed {
 			rows, err := r.store.rows(ctx, r.userID, was.id, "")
 			if err != nil {
 				return err
 			}
 			b.dropAccount = was.id
 			b.removeAll(rows)
-		case exists && was.missingFrom != "":
-			was.missingFrom = ""
-			b.states = append(b.states, was)
-		case !exists && was.missingFrom == "":
-			was.missingFrom = began.UTC().Format(instantFormat)
-			b.states = append(b.states, was)
-		default:
-			continue
+		} else {
+			next := was
+			next.settled = false
+			next.doubt(slices.DeleteFunc([]string{was.id}, func(string) bool { return exists }), began)
+			if next != was {
+				b.states = append(b.states, next)
+			}
 		}
-		if err := r.apply(ctx, st, b); err != nil {
+		if err := r.apply(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -280,86 +275,25 @@ func (r *run) exists(_ any, err error) (bool, error) {
 
 // connectionDeleted reports whether a connection does not exist. A list that lacks it is not enough.
 func (r *run) connectionDeleted(ctx context.Context, connectionID string) (bool, error) {
-	if r.connections[connectionID] != nil || connectionID == "" {
-		return false, nil
+	deleted, known := r.deleted[connectionID]
+	if known || r.connections[connectionID] != nil || connectionID == "" {
+		return deleted, nil
 	}
 	exists, err := r.exists(r.client.Connections.Get(ctx, r.userID, connectionID))
-	return err == nil && !exists, err
-}
-
-// complete writes the connections and consents, which accounts are superseded, and what [Relink] asks for.
-func (r *run) complete(ctx context.Context, st *state, superseded map[string]string) error {
-	b := &batch{userID: r.userID}
-	for id, was := range st.accounts {
-		if was.supersededBy != superseded[id] && !was.frozen {
-			was.supersededBy = superseded[id]
-			b.states = append(b.states, was)
-		}
+	if err == nil {
+		r.deleted[connectionID] = !exists
 	}
-	if len(b.states) > 0 || r.details.hash != st.details {
-		if err := r.apply(ctx, st, b); err != nil {
-			return err
-		}
-	}
-	for old := range superseded {
-		was, stored := st.accounts[old]
-		var newer []string // the whole chain
-		for id := superseded[old]; id != ""; id = superseded[id] {
-			newer = append(newer, id)
-		}
-		if r.relink == RelinkKeep || !stored || was.frozen || slices.ContainsFunc(newer, func(id string) bool { return !st.accounts[id].settled }) {
-			continue
-		}
-		deleted, err := r.connectionDeleted(ctx, was.connectionID)
-		if deleted {
-			err = r.freeze(ctx, st, was, newer)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// freeze removes the rows of an account that newer ones replace. [RelinkMerge] keeps the rows that were posted before all rows of
-// the newer ones.
-func (r *run) freeze(ctx context.Context, st *state, was accountState, newer []string) error {
-	rows, err := r.store.rows(ctx, r.userID, was.id, "")
-	if err != nil {
-		return err
-	}
-	if r.relink == RelinkMerge {
-		first := "9999-12-31"
-		for _, id := range newer {
-			posted, err := r.store.rows(ctx, r.userID, id, "")
-			if err != nil {
-				return err
-			}
-			for _, s := range posted {
-				if s.day != "" && !s.pending() {
-					first = min(first, s.day)
-				}
-			}
-		}
-		maps.DeleteFunc(rows, func(_ string, s *stored) bool { return !s.pending() && s.day != "" && s.day < first })
-	}
-	was.frozen = true
-	b := &batch{userID: r.userID, states: []accountState{was}}
-	b.removeAll(rows)
-	return r.apply(ctx, st, b)
+	return r.deleted[connectionID], err
 }
 
 // plan sets when the next sync is useful.
-func (r *run) plan(st *state, began time.Time) {
-	for _, was := range st.accounts {
-		if was.frozen {
-			continue
-		}
+func (r *run) plan(began time.Time) {
+	for _, was := range r.state.accounts {
 		next := began.Add(r.settle)
-		if was.settled && was.missingFrom == "" && was.readFully != "" {
+		if was.settled {
 			next = began.Add(r.fullRead - age(was.readFully, began))
 		}
-		if r.result.Next.IsZero() || next.Before(r.result.Next) {
+		if !was.frozen && (r.result.Next.IsZero() || next.Before(r.result.Next)) {
 			r.result.Next = next
 		}
 	}

@@ -241,8 +241,8 @@ func bare(b *testing.B, d database, db *sql.DB) {
 	b.Helper()
 	const size = 250
 	query := `INSERT INTO basiq_transaction (user_id, transaction_id, account_id, connection_id, institution_id, status, day, made_on, posted_at, amount, amount_minor,
-		currency, direction, description, class, category, merchant, pending_id, missing_from, hash, payload) VALUES `
-	tuple := "(" + strings.Repeat("?,", 20) + "?)"
+		currency, direction, description, class, category, merchant, pending_id, hash, payload) VALUES `
+	tuple := "(" + strings.Repeat("?,", 19) + "?)"
 	statement := fastBind(d, query+strings.Repeat(tuple+",", size-1)+tuple)
 	group, ctx := errgroup.WithContext(context.Background())
 	group.SetLimit(atOnce)
@@ -255,7 +255,7 @@ func bare(b *testing.B, d database, db *sql.DB) {
 			}
 			defer func() { _ = tx.Rollback() }()
 			for from := 0; from < perUser; from += size {
-				args := make([]any, 0, 21*size)
+				args := make([]any, 0, 20*size)
 				for n := from; n < from+size; n++ {
 					var payload bytes.Buffer
 					payload.Grow(transactionSize)
@@ -263,7 +263,7 @@ func bare(b *testing.B, d database, db *sql.DB) {
 					posted := time.Date(2025, 6, 15, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 288 * time.Minute)
 					day := posted.Format(time.DateOnly)
 					args = append(args, user, fmt.Sprintf("t-%s-%d", user, n), "a-"+user, "c-"+user, "AU00000", "posted", day, day, posted.Format(time.RFC3339),
-						fmt.Sprintf("-%d.%02d", n%300, n%100), n, "AUD", "debit", "WOOLWORTHS DEE WHY NSW", "payment", "Supermarket and Grocery Stores", "Woolworths", "", "",
+						fmt.Sprintf("-%d.%02d", n%300, n%100), n, "AUD", "debit", "WOOLWORTHS DEE WHY NSW", "payment", "Supermarket and Grocery Stores", "Woolworths", "",
 						"0123456789abcdef0123456789abcdef", payload.String())
 				}
 				if _, err := tx.ExecContext(ctx, statement, args...); err != nil {

@@ -89,12 +89,9 @@ func eraseDuringSync(t *testing.T, d database, p *proxy, process *process, repli
 			require.NoError(t, db.QueryRow(d.bind("SELECT COUNT(*) FROM "+table+" WHERE user_id = ?"), user.ID).Scan(&count))
 			require.Zero(t, count, table)
 		}
-		records, err := m.Deletions(ctx, user.ID)
+		again, err := m.Erase(ctx, user.ID, mirror.ReasonConsentExpired)
 		require.NoError(t, err)
-		require.Len(t, records, 1)
-		require.Equal(t, record.Transactions, records[0].Transactions)
-		require.Equal(t, record.Time, records[0].Time)
-		require.Equal(t, record.ConsentIDs, records[0].ConsentIDs)
+		require.Equal(t, record, again)
 	}
 	t.Logf("%d erasures, %d of them after the sync, %d rows deleted", *erasures, undone, rows)
 	var text string

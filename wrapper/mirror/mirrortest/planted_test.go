@@ -16,13 +16,13 @@ var planted = flag.Bool("planted", false, "run the chaos test against wrong meth
 
 // wrongMethods are the ways in which copies of bank data go wrong, as changes of package mirror.
 var wrongMethods = []struct{ name, file, right, wrong string }{
-	{"watermark without settling", "batch.go", "b.state.seenFrom), s.began) >= m.settle", "b.state.seenFrom), s.began) >= -time.Hour"},
+	{"watermark without settling", "batch.go", "a.seenFrom), b.began) >= m.settle", "a.seenFrom), b.began) >= -time.Hour"},
 	{
-		"date filter", "read.go", "basiq.TransactionFields.AccountID.Eq(s.listed.item.ID)}",
-		`basiq.TransactionFields.AccountID.Eq(s.listed.item.ID).And(basiq.TransactionFields.PostDate.Gteq("1990-01-01"))}`,
+		"date filter", "read.go", "basiq.TransactionFields.AccountID.Eq(account.ID)}",
+		`basiq.TransactionFields.AccountID.Eq(account.ID).And(basiq.TransactionFields.PostDate.Gteq("1990-01-01"))}`,
 	},
-	{"upsert without replacement", "batch.go", "case old.pending() && s.count > 0:\n\t\t\tremoved = append(removed, old)", "case old.pending() && s.count > 0:"},
-	{"set difference on an empty response", "batch.go", "case old.pending() && s.count > 0:", "case !old.seen:"},
+	{"upsert without replacement", "batch.go", "case old.pending() && b.count > 0:\n\t\t\tremoved = append(removed, old)", "case old.pending() && b.count > 0:"},
+	{"set difference on an empty response", "batch.go", "case old.pending() && b.count > 0:", "case !old.seen:"},
 	{"no compare-and-swap", "sqlwrite.go", "AND generation = ? AND erased_at", "AND ? >= 0 AND erased_at"},
 }
 

@@ -228,8 +228,8 @@ func fillChanges(t testing.TB, d database, db *sql.DB, n int) {
 	}
 	for _, statement := range []string{
 		series + `INSERT INTO basiq_transaction (user_id, transaction_id, account_id, connection_id, institution_id, status, day, currency, direction,
-			description, class, category, merchant, pending_id, missing_from, hash, payload)
-			SELECT 'u', 't' || i, 'a', 'c', 'AU00000', 'posted', '2026-01-01', 'AUD', 'debit', '', '', '', '', '', '', '', '{"type":"transaction","id":"t' || i || '"}' FROM s`,
+			description, class, category, merchant, pending_id, hash, payload)
+			SELECT 'u', 't' || i, 'a', 'c', 'AU00000', 'posted', '2026-01-01', 'AUD', 'debit', '', '', '', '', '', '', '{"type":"transaction","id":"t' || i || '"}' FROM s`,
 		series + `INSERT INTO basiq_change (user_id, position, kind, account_id, transaction_id, day, pending_id, candidates)
 			SELECT 'u', i, 'added', 'a', 't' || i, '', '', '' FROM s`,
 	} {

@@ -50,6 +50,7 @@ CREATE TABLE basiq_account (
 	seen_from TEXT NOT NULL,
 	read_fully TEXT NOT NULL,
 	newest TEXT NOT NULL,
+	missing TEXT NOT NULL,
 	missing_from TEXT NOT NULL,
 	hash TEXT NOT NULL,
 	payload PAYLOAD NOT NULL,
@@ -84,7 +85,6 @@ CREATE TABLE basiq_transaction (
 	category TEXT NOT NULL,
 	merchant TEXT NOT NULL,
 	pending_id TEXT NOT NULL,
-	missing_from TEXT NOT NULL,
 	hash TEXT NOT NULL,
 	payload PAYLOAD NOT NULL,
 	PRIMARY KEY (user_id, transaction_id)
@@ -119,9 +119,9 @@ CREATE TABLE basiq_delivery (
 CREATE INDEX basiq_delivery_received ON basiq_delivery (received_at);
 CREATE TABLE basiq_task (
 	user_id TEXT NOT NULL,
-	kind TEXT NOT NULL,
+	reason TEXT NOT NULL,
 	sequence BIGINT NOT NULL,
-	PRIMARY KEY (user_id, kind)
+	PRIMARY KEY (user_id, reason)
 );
 CREATE VIEW basiq_counted_transaction AS
 	SELECT t.* FROM basiq_transaction t
