@@ -117,7 +117,7 @@ func (f *Fleet) init(ctx context.Context) error {
 	if f.mirror, err = mirror.New(f.config.Client, store, f.config.Mirror...); err != nil {
 		return err
 	}
-	if f.inbox, err = mirror.NewInbox(f.mirror, mirror.WithWebhookID(f.config.WebhookID)); err != nil {
+	if f.inbox, err = mirror.NewInbox(f.mirror, f.config.WebhookID); err != nil {
 		return err
 	}
 	if f.metrics, err = newMetrics(f.config.Registerer, f.db); err != nil {

@@ -34,10 +34,12 @@ type accountState struct {
 	seenFrom     string // when version was first seen
 	readFully    string // when all transactions were last read; "" if they must be
 	newest       string // the latest posted transaction; "" if reads have no window
+	oldest       string // the day of the first posted transaction, as of readFully
 	missing      string // the IDs of rows, or of the account, that Basiq lacks, one on each line
 	missingFrom  string // when exactly these were first missing
-	supersededBy string
-	frozen       bool // its rows were merged or dropped, and it is not read
+	supersededBy string // the account that replaces it next, or ""
+	// countedBefore is the first day of the accounts that replace it, "" if they have no posted transactions.
+	countedBefore string
 }
 
 // batch is what was read of an account, and what one database transaction writes.
@@ -50,6 +52,7 @@ type batch struct {
 	began   time.Time
 	from    string             // the window; "" if all transactions were read
 	count   int                // of the transactions that were read
+	oldest  basiq.Time         // of the posted ones
 	old     map[string]*stored // the rows of the window, and those of the transactions that were read
 
 	rows    []*row   // transactions to store
@@ -79,15 +82,12 @@ func (b *batch) applyTo(accounts map[string]accountState) {
 	delete(accounts, b.dropAccount)
 }
 
-// doubted returns what has been missing for at least the import time.
-func (m *Mirror) doubted(a accountState, now time.Time) map[string]bool {
-	ids := map[string]bool{}
-	if age(a.missingFrom, now) >= m.settle {
-		for id := range strings.SplitSeq(a.missing, "\n") {
-			ids[id] = true
-		}
+// doubted returns what has been missing for at least the import time, in order.
+func (m *Mirror) doubted(a accountState, now time.Time) []string {
+	if age(a.missingFrom, now) < m.settle {
+		return nil
 	}
-	return ids
+	return strings.Split(a.missing, "\n")
 }
 
 // doubt sets what is missing.
@@ -108,17 +108,18 @@ func (m *Mirror) conclude(b *batch, allowMass bool) error {
 		a.seenFrom = at
 	}
 	a.id, a.version, a.hash = item.ID, version, b.account.hash
-	a.connectionID, a.frozen = text(item.Connection.ID), false
-	b.day = string(bankDay(item.LastUpdated, m.zone(item.Institution.ID)))
+	a.connectionID = text(item.Connection.ID)
+	zone := m.zone(item.Institution.ID)
+	b.day = bankDay(item.LastUpdated, zone)
 	removed, err := m.removals(b, allowMass)
 	b.fill(removed)
 	// Basiq sets lastUpdated before it imports the transactions.
 	imported := age(cmp.Or(instant(item.LastUpdated), a.seenFrom), b.began) >= m.settle
 	switch {
-	case a.missing != "", b.count == 0 && !imported:
+	case a.missing != "":
 		a.readFully = "" // only a full read may remove posted transactions
-	case b.from == "":
-		a.readFully = at
+	case imported && b.from == "":
+		a.readFully, a.oldest = at, bankDay(b.oldest, zone)
 	}
 	// An empty list is in doubt too, until a second read after the import finds it empty.
 	a.settled = imported && a.missing == "" && (b.count > 0 || same && emptyBefore)
@@ -150,7 +151,8 @@ func (m *Mirror) removals(b *batch, allowMass bool) (removed []*stored, err erro
 	before := m.doubted(b.state, b.began)
 	var doubt []string
 	for _, old := range missing {
-		confirmed := b.from == "" && before[old.id]
+		_, doubted := slices.BinarySearch(before, old.id)
+		confirmed := doubted && b.from == ""
 		if confirmed && (allowMass || 10*postedMissing <= posted) { // posted is all of them
 			removed = append(removed, old)
 			continue

@@ -102,37 +102,16 @@ func (m *Mirror) EraseFor(ctx context.Context, userID string, reason Reason) (bo
 type Inbox struct {
 	mirror    *Mirror
 	webhookID string
-	report    func(error)
 	wake      chan struct{}
 }
 
-// An InboxOption configures an [Inbox]. If an option is given more than once, the last one takes effect.
-type InboxOption func(*Inbox)
-
-// WithWebhookID sets the webhook that [Inbox.Check] looks for. The default is "": no webhook is checked.
-func WithWebhookID(webhookID string) InboxOption {
-	return func(i *Inbox) { i.webhookID = webhookID }
-}
-
-// WithErrorReport sets the function that is called with each error of [Inbox.Run], which continues after it. By default
-// these errors are ignored. Their work stays stored and is done again later.
-func WithErrorReport(report func(error)) InboxOption {
-	return func(i *Inbox) { i.report = report }
-}
-
-// NewInbox returns an Inbox that stores the work for a mirror in the mirror's store. It sends nothing.
-func NewInbox(m *Mirror, options ...InboxOption) (*Inbox, error) {
+// NewInbox returns an Inbox that stores the work for a mirror in the mirror's store. webhookID is the webhook that [Inbox.Check] looks
+// for; "" checks none. It sends nothing, and returns [basiq.ErrInvalidInput] without a mirror.
+func NewInbox(m *Mirror, webhookID string) (*Inbox, error) {
 	if m == nil {
 		return nil, invalidInput("NewInbox", "a mirror is required")
 	}
-	i := &Inbox{mirror: m, report: func(error) {}, wake: make(chan struct{}, 1)}
-	if err := configure("NewInbox", i, options); err != nil {
-		return nil, err
-	}
-	if i.report == nil {
-		return nil, invalidInput("WithErrorReport", "must not be nil")
-	}
-	return i, nil
+	return &Inbox{mirror: m, webhookID: webhookID, wake: make(chan struct{}, 1)}, nil
 }
 
 // Handler returns the handler of the webhook's URL. It verifies a delivery and stores its ID together with the work that
@@ -175,45 +154,39 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// Check returns [ErrEndpointDisabled] unless Basiq lists the webhook of [WithWebhookID] as active. It returns nil without
-// that option. Basiq disables a webhook that could not be reached for about 28 hours, and sends no events of any kind then.
+// Check returns [ErrEndpointDisabled] unless the webhook of [NewInbox] is active. Basiq disables a webhook that could not be reached for about 28 hours, and sends no events of any kind then.
 func (i *Inbox) Check(ctx context.Context) error {
 	if i.webhookID == "" {
 		return nil
 	}
 	hook, err := i.mirror.client.Webhooks.Get(ctx, i.webhookID)
-	switch {
-	case errors.Is(err, basiq.ErrNotFound):
+	if errors.Is(err, basiq.ErrNotFound) {
 		return ErrEndpointDisabled
-	case err != nil:
-		return err
-	case hook.Status != basiq.WebhookStatusActive:
-		return fmt.Errorf("%w: status %q", ErrEndpointDisabled, hook.Status)
 	}
-	return nil
+	if err == nil && hook.Status != basiq.WebhookStatusActive {
+		err = fmt.Errorf("%w: status %q", ErrEndpointDisabled, hook.Status)
+	}
+	return err
 }
 
 // Run reads the events, checks the webhook, and does the work that was received, until the context ends. It repeats the
-// first two every day, or after a minute if the events could not be read. Several processes can run it. It returns the
-// context's error.
-func (i *Inbox) Run(ctx context.Context) error {
-	do := func(step func(context.Context) error) bool {
-		err := step(ctx)
-		if err != nil && ctx.Err() == nil {
-			i.report(err)
-		}
-		return err == nil
-	}
-	var checked time.Time
-	for {
+// first two every day, or after a minute if the events could not be read. It calls report with each error, unless report is nil, and
+// goes on: the work stays stored and is done again later. Several processes can run it. It returns the context's error.
+func (i *Inbox) Run(ctx context.Context, report func(error)) error {
+	for checked := (time.Time{}); ; {
+		var errs []error
 		if now := time.Now(); now.Sub(checked) >= checkInterval {
-			checked = now
-			if !do(i.CatchUp) {
+			err := i.CatchUp(ctx)
+			errs = append(errs, err, i.Check(ctx))
+			if checked = now; err != nil {
 				checked = now.Add(workInterval - checkInterval)
 			}
-			do(i.Check)
 		}
-		do(i.Work)
+		for _, err := range append(errs, i.Work(ctx)) {
+			if err != nil && report != nil && ctx.Err() == nil {
+				report(err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -225,20 +198,16 @@ func (i *Inbox) Run(ctx context.Context) error {
 
 // Work does the work that was received, once. It joins the errors, up to 100. What failed remains stored and is done again later.
 func (i *Inbox) Work(ctx context.Context) error {
-	var failed []error
-	for last := (Work{}); ; {
-		page, err := i.mirror.store.queued(ctx, last)
-		if err != nil || len(page) == 0 {
-			return errors.Join(append(failed, err)...)
+	queued, err := i.mirror.store.queued(ctx)
+	failed := []error{err}
+	for _, work := range queued {
+		err := i.mirror.do(ctx, work)
+		if err == nil {
+			err = i.mirror.store.finish(ctx, work)
 		}
-		for _, last = range page {
-			err := i.mirror.do(ctx, last)
-			if err == nil {
-				err = i.mirror.store.finish(ctx, last)
-			}
-			if err != nil && len(failed) < maxErrors {
-				failed = append(failed, err)
-			}
+		if err != nil && len(failed) <= maxErrors {
+			failed = append(failed, err)
 		}
 	}
+	return errors.Join(failed...)
 }

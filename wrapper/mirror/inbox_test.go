@@ -36,7 +36,7 @@ func (f *fixture) deliver(handler http.Handler, deliveryID, eventID, eventType, 
 
 func (f *fixture) inbox(webhookID string) (*mirror.Inbox, http.Handler) {
 	f.Helper()
-	inbox, err := mirror.NewInbox(f.mirror, mirror.WithWebhookID(webhookID), mirror.WithErrorReport(func(err error) { f.Log("reported:", err) }))
+	inbox, err := mirror.NewInbox(f.mirror, webhookID)
 	require.NoError(f, err)
 	verifier, err := webhook.New(basiq.NewSecret(webhookSecret))
 	require.NoError(f, err)
@@ -109,7 +109,8 @@ func TestInbox_Run(t *testing.T) {
 		inbox, _ := f.inbox("")
 		ctx, cancel := context.WithCancel(f.Context())
 		done := make(chan error, 1)
-		go func() { done <- inbox.Run(ctx) }()
+		var reported []error
+		go func() { done <- inbox.Run(ctx, func(err error) { reported = append(reported, err) }) }()
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		f.requireTruth()
@@ -120,6 +121,10 @@ func TestInbox_Run(t *testing.T) {
 		f.requireTruth()
 		cancel()
 		require.ErrorIs(t, <-done, context.Canceled)
+		require.NotEmpty(t, reported)
+		for _, err := range reported {
+			assert.ErrorIs(t, err, basiq.ErrBadRequest)
+		}
 	})
 }
 

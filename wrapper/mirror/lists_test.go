@@ -276,27 +276,19 @@ func TestMirror_Sync_MassRemovalByAnother(t *testing.T) {
 	})
 }
 
-// An account that was linked again twice is counted once, also if both happened before the first sync.
-func TestMirror_Sync_RelinkTwice(t *testing.T) {
+// Older transactions that Basiq imports after a first read are not left to the next full read.
+func TestMirror_Sync_ImportedInParts(t *testing.T) {
 	t.Parallel()
-	for relink, want := range map[mirror.Relink]int{mirror.RelinkMerge: 80, mirror.RelinkDrop: 30} {
-		onLists(t, func(l *lists) {
-			for n, account := range []string{"b", "c", "a"} { // the order of the IDs is another one
-				time.Sleep(24 * time.Hour)
-				l.connections = nil // the earlier ones were deleted
-				l.connect("c"+account, account)
-				l.transactions[account] = posted(account, 60-15*n, 10*n-50)
-			}
-			time.Sleep(time.Hour)
-			l.sync()
-			rows := l.store.Transactions("u")
-			assert.Len(t, rows, want, relink)
-			days := map[string]bool{}
-			for id := range rows {
-				days[strings.Fields(id)[1]] = true
-			}
-			assert.Len(t, days, want, "no day is counted twice")
-			assert.True(t, l.sync().Idle)
-		}, mirror.WithRelink(relink))
-	}
+	onLists(t, func(l *lists) {
+		l.connect("c", "a")
+		all := posted("a", 300, -1)
+		l.transactions["a"] = all[:20]
+		time.Sleep(time.Minute)
+		assert.Equal(t, 20, l.sync().Added)
+		l.transactions["a"] = all
+		time.Sleep(10 * time.Minute)
+		l.sync()
+		l.requireTruth()
+		assert.True(t, l.sync().Idle)
+	})
 }

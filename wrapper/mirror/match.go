@@ -18,58 +18,44 @@ const postingDays = 8
 // of the other: either by the same description, or at all. A pending transaction has no certain link if it has no date,
 // or if it may have been imported anew with another ID.
 func link(removed []*stored, added []*row) map[*row][]string {
-	candidates, claims := map[*row][]*stored{}, map[*stored][]*stored{}
-	reimported := map[*stored]bool{}
-	for _, old := range removed {
-		for _, r := range added {
-			switch {
-			case !old.pending() || r.amount == "" || r.amount != old.amount || r.id == old.id:
-			case r.pending():
-				reimported[old] = true
-			case near(old, r):
-				candidates[r] = append(candidates[r], old)
-				claims[old] = append(claims[old], &r.stored)
-			}
-		}
+	posts := func(old *stored, r *row) bool {
+		return old.pending() && !r.pending() && r.amount != "" && r.amount == old.amount && r.id != old.id && near(old, r)
+	}
+	same := func(old *stored, r *row) bool {
+		return posts(old, r) && normalize(old.description) == normalize(r.description)
 	}
 	unsure := map[*row][]string{}
-	for r, matches := range candidates {
-		// mutual returns the only match that meets a condition, if r is the only one of its claims that does.
-		mutual := func(condition func(old, r *stored) bool) *stored {
-			match := only(matches, func(old *stored) bool { return condition(old, &r.stored) })
-			if match == nil || only(claims[match], func(rival *stored) bool { return condition(match, rival) }) == nil {
-				return nil
+	for _, r := range added {
+		var matches []*stored
+		for _, match := range []func(old *stored, r *row) bool{same, posts} {
+			matches = where(removed, func(old *stored) bool { return match(old, r) })
+			if len(matches) != 1 || r.pendingID != "" {
+				continue
 			}
-			return match
+			old := matches[0]
+			rivals := where(added, func(rival *row) bool { return match(old, rival) })
+			again := where(added, func(r *row) bool { return r.pending() && r.amount == old.amount && r.id != old.id })
+			if len(rivals) == 1 && len(again) == 0 && old.date() != "" {
+				r.pendingID = old.id
+			}
 		}
-		certain := cmp.Or(mutual(sameDescription), mutual(func(_, _ *stored) bool { return true }))
-		if certain != nil && certain.date() != "" && !reimported[certain] {
-			r.pendingID = certain.id
-			continue
-		}
-		for _, s := range matches {
-			unsure[r] = append(unsure[r], s.id)
+		for _, old := range matches {
+			if r.pendingID == "" {
+				unsure[r] = append(unsure[r], old.id)
+			}
 		}
 		slices.Sort(unsure[r])
 	}
 	return unsure
 }
 
-// only returns the row that meets a condition, or nil if several or none do.
-func only(rows []*stored, condition func(*stored) bool) (found *stored) {
-	for _, s := range rows {
-		if condition(s) && found != nil {
-			return nil
-		}
-		if condition(s) {
-			found = s
+func where[T any](all []*T, condition func(*T) bool) (found []*T) {
+	for _, v := range all {
+		if condition(v) {
+			found = append(found, v)
 		}
 	}
 	return found
-}
-
-func sameDescription(old, r *stored) bool {
-	return normalize(old.description) == normalize(r.description)
 }
 
 // date returns the day of a pending transaction, or "".

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -167,25 +166,19 @@ func (s *Memory) receive(ctx context.Context, ids []string, _ time.Time, work Wo
 	return fresh, ctx.Err()
 }
 
-func (s *Memory) queued(ctx context.Context, after Work) ([]Work, error) {
+func (s *Memory) queued(ctx context.Context) (all []Work, err error) {
 	defer s.lock()()
-	compare := func(a, b Work) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Reason, b.Reason)) }
-	var next []Work
 	for work, sequence := range s.queue {
-		if compare(work, after) > 0 {
-			work.sequence = sequence
-			next = append(next, work)
-		}
+		work.sequence = sequence
+		all = append(all, work)
 	}
-	slices.SortFunc(next, compare)
-	return next[:min(len(next), 100)], ctx.Err() // a page, as in the SQL store
+	return all, ctx.Err()
 }
 
 func (s *Memory) finish(ctx context.Context, done Work) error {
 	defer s.lock()()
-	maps.DeleteFunc(s.queue, func(work Work, sequence int64) bool {
-		work.sequence = sequence
-		return work == done
-	})
+	if work := (Work{UserID: done.UserID, Reason: done.Reason}); s.queue[work] == done.sequence {
+		delete(s.queue, work)
+	}
 	return ctx.Err()
 }

@@ -117,26 +117,9 @@ type Store interface {
 	readmit(ctx context.Context, userID string) error
 
 	receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error)
-	// queued returns the next work after some, by user and kind.
-	queued(ctx context.Context, after Work) ([]Work, error)
+	queued(ctx context.Context) ([]Work, error)
 	finish(ctx context.Context, done Work) error
 }
-
-// Relink is what happens to the rows of an account that the user has linked again after its connection was deleted.
-// Basiq keeps the old account beside the new one, so that a sum over both counts everything twice. In every case the view
-// basiq_counted_transaction contains each transaction once, and basiq_account.superseded_by of the old account is the ID
-// of the new one, which can itself be replaced by a third.
-type Relink string
-
-// What to do with the rows of an account that was linked again.
-const (
-	// RelinkKeep keeps the rows of both accounts. The view contains the rows of the new one. This is the default.
-	RelinkKeep Relink = "keep"
-	// RelinkMerge keeps the rows of the old account that were posted before the first row of all newer ones.
-	RelinkMerge Relink = "merge"
-	// RelinkDrop removes the rows of the old account.
-	RelinkDrop Relink = "drop"
-)
 
 // An Option configures a [Mirror]. If an option is given more than once, the last one takes effect.
 type Option func(*Mirror)
@@ -153,9 +136,6 @@ func WithImportTime(d time.Duration) Option { return func(m *Mirror) { m.settle 
 // WithFullRead sets how often all transactions of an account are read, also if it has not changed. The default is 7 days.
 // every must be positive.
 func WithFullRead(every time.Duration) Option { return func(m *Mirror) { m.fullRead = every } }
-
-// WithRelink sets what happens to the rows of an account that was linked again. The default is [RelinkKeep].
-func WithRelink(relink Relink) Option { return func(m *Mirror) { m.relink = relink } }
 
 // WithSameAccount sets the function that reports whether two accounts of a user are the same account at the bank. The
 // default is [SameAccount].
@@ -193,7 +173,6 @@ type Mirror struct {
 	window      int
 	settle      time.Duration
 	fullRead    time.Duration
-	relink      Relink
 	sameAccount func(a, b *basiq.Account) bool
 	zone        func(institutionID string) *time.Location
 }
@@ -204,7 +183,7 @@ func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) 
 	if client == nil || store == nil {
 		return nil, invalidInput("New", "client and store are required")
 	}
-	m := &Mirror{client: client, store: store, window: 35, settle: 5 * time.Minute, fullRead: 7 * 24 * time.Hour, relink: RelinkKeep, sameAccount: SameAccount}
+	m := &Mirror{client: client, store: store, window: 35, settle: 5 * time.Minute, fullRead: 7 * 24 * time.Hour, sameAccount: SameAccount}
 	if err := configure("New", m, options); err != nil {
 		return nil, err
 	}
@@ -215,8 +194,6 @@ func New(client *basiq.Client, store Store, options ...Option) (*Mirror, error) 
 		return nil, invalidInput("WithImportTime", "must be positive")
 	case m.fullRead <= 0:
 		return nil, invalidInput("WithFullRead", "must be positive")
-	case m.relink != RelinkKeep && m.relink != RelinkMerge && m.relink != RelinkDrop:
-		return nil, invalidInput("WithRelink", "unknown value")
 	case m.sameAccount == nil:
 		return nil, invalidInput("WithSameAccount", "must not be nil")
 	}

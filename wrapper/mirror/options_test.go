@@ -15,17 +15,11 @@ func TestOptions_Invalid(t *testing.T) {
 	t.Parallel()
 	client, err := basiqtest.New(t).NewClient()
 	require.NoError(t, err)
-	valid, err := mirror.New(client, new(mirror.Memory))
-	require.NoError(t, err)
-
 	newMirror := func(options ...mirror.Option) error {
 		_, err := mirror.New(client, new(mirror.Memory), options...)
 		return err
 	}
-	newInbox := func(m *mirror.Mirror, options ...mirror.InboxOption) error {
-		_, err := mirror.NewInbox(m, options...)
-		return err
-	}
+	_, noMirror := mirror.NewInbox(nil, "")
 	for _, c := range []struct {
 		argument string
 		err      error
@@ -35,11 +29,8 @@ func TestOptions_Invalid(t *testing.T) {
 		{"WithWindow", newMirror(mirror.WithWindow(1_000_000))},
 		{"WithImportTime", newMirror(mirror.WithImportTime(0))},
 		{"WithFullRead", newMirror(mirror.WithFullRead(-1))},
-		{"WithRelink", newMirror(mirror.WithRelink(""))},
 		{"WithSameAccount", newMirror(mirror.WithSameAccount(nil))},
-		{"NewInbox", newInbox(nil)},
-		{"NewInbox", newInbox(valid, nil)},
-		{"WithErrorReport", newInbox(valid, mirror.WithErrorReport(nil))},
+		{"NewInbox", noMirror},
 	} {
 		require.ErrorIs(t, c.err, basiq.ErrInvalidInput, c.argument)
 		assert.ErrorContains(t, c.err, "mirror: invalid input: "+c.argument+": ")

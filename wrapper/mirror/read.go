@@ -41,7 +41,7 @@ func (r *run) accounts(ctx context.Context) ([]*listedAccount, error) {
 // are not written yet.
 func (r *run) read(ctx context.Context, a *listedAccount, seen map[string]bool) (b *batch, err error) {
 	b = &batch{userID: r.userID, account: a, state: r.state.accounts[a.item.ID], began: time.Now(), old: map[string]*stored{}}
-	if b.state.newest != "" && !b.state.frozen && age(b.state.readFully, b.began) < r.fullRead {
+	if b.state.newest != "" && age(b.state.readFully, b.began) < r.fullRead {
 		since := max(0, age(b.state.newest, b.began)) // some banks date transactions in the future
 		b.from = b.began.UTC().Add(-since).AddDate(0, 0, -r.window).Format(instantFormat)
 	}
@@ -59,7 +59,7 @@ func (r *run) read(ctx context.Context, a *listedAccount, seen map[string]bool) 
 
 func (r *run) readPages(ctx context.Context, b *batch, seen map[string]bool) error {
 	account := b.account.item
-	total, ordered, last := int64(0), true, ""
+	total, ordered, last, first := int64(0), true, "", ""
 	b.state.newest = ""
 	pages := map[basiq.Cursor]bool{}
 	var raw []byte
@@ -87,6 +87,9 @@ func (r *run) readPages(ctx context.Context, b *batch, seen map[string]bool) err
 					return nil
 				}
 				b.state.newest = max(b.state.newest, posted)
+				if first == "" || posted < first {
+					first, b.oldest = posted, t.PostDate
+				}
 			} else if last != "" {
 				ordered = false
 			}

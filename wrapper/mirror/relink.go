@@ -2,8 +2,6 @@ package mirror
 
 import (
 	"cmp"
-	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,17 +20,12 @@ func SameAccount(a, b *basiq.Account) bool {
 
 // accountNumber returns the digits of an account number, with the BSB if it is separate, or "". Other characters may mask digits.
 func accountNumber(a *basiq.Account) string {
-	if strings.Trim(a.AccountNo, "0123456789 -") != "" {
+	digits := strings.NewReplacer(" ", "", "-", "")
+	number, bsb := digits.Replace(a.AccountNo), digits.Replace(a.BSB)
+	if len(number) < 5 || strings.Trim(number, "0123456789") != "" { // the last digits only, or masked
 		return ""
 	}
-	digits := func(s string) string {
-		return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < '0' || r > '9' }), "")
-	}
-	number := digits(a.AccountNo)
-	if len(number) < 5 { // the last digits only
-		return ""
-	}
-	if bsb := digits(a.BSB); !strings.HasPrefix(number, bsb) {
+	if !strings.HasPrefix(number, bsb) {
 		return bsb + number
 	}
 	return number
@@ -62,60 +55,20 @@ func (m *Mirror) supersede(accounts []*listedAccount, connections map[string]*ba
 	return superseded
 }
 
-// newer returns the account that replaces one next, or "".
-func (r *run) newer(accountID string) string {
-	if newer := r.superseded[accountID]; len(newer) > 0 {
-		return newer[0]
-	}
-	return ""
-}
-
-// relinked writes which accounts are superseded, and does with their rows what [Relink] asks for. An account whose connection exists
-// is still updated, so its rows stay.
-func (r *run) relinked(ctx context.Context) error {
-	if err := r.apply(ctx, &batch{userID: r.userID}); err != nil {
-		return err
-	}
-	for old, newer := range r.superseded {
-		was, written := r.state.accounts[old]
-		if r.relink == RelinkKeep || !written || was.frozen || slices.ContainsFunc(newer, func(id string) bool { return !r.state.accounts[id].settled }) {
-			continue
+// replaced returns a with the accounts that replace it, of those that are written already or with the batch.
+func (r *run) replaced(a accountState, b *batch) accountState {
+	a.supersededBy, a.countedBefore = "", ""
+	for _, id := range r.superseded[a.id] {
+		newer, written := r.state.accounts[id]
+		if id == b.state.id {
+			newer, written = b.state, true
 		}
-		deleted, err := r.connectionDeleted(ctx, was.connectionID)
-		if deleted {
-			err = r.freeze(ctx, was, newer)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// freeze removes the rows of an account that newer ones replace. [RelinkMerge] keeps the rows that were posted before all rows of
-// the newer ones.
-func (r *run) freeze(ctx context.Context, was accountState, newer []string) error {
-	rows, err := r.store.rows(ctx, r.userID, was.id, "")
-	if err != nil {
-		return err
-	}
-	first := "9999-12-31"
-	for _, id := range newer {
-		posted, err := r.store.rows(ctx, r.userID, id, "")
-		if err != nil {
-			return err
-		}
-		for _, s := range posted {
-			if s.day != "" && !s.pending() {
-				first = min(first, s.day)
+		if written {
+			a.supersededBy = cmp.Or(a.supersededBy, id)
+			if a.countedBefore == "" || newer.oldest != "" && newer.oldest < a.countedBefore {
+				a.countedBefore = newer.oldest
 			}
 		}
 	}
-	maps.DeleteFunc(rows, func(_ string, s *stored) bool {
-		return r.relink == RelinkMerge && !s.pending() && s.day != "" && s.day < first
-	})
-	was.frozen = true
-	b := &batch{userID: r.userID, states: []accountState{was}}
-	b.removeAll(rows)
-	return r.apply(ctx, b)
+	return a
 }

@@ -45,7 +45,7 @@ func newRow(t *basiq.Transaction, payload, hash string, account *basiq.Account, 
 	r := &row{
 		stored: stored{
 			id: t.ID, accountID: account.ID, hash: hash, status: text(string(t.Status)), description: text(t.Description),
-			postedAt: instant(t.PostDate), day: string(bankDay(t.PostDate, zone)), made: string(bankDay(t.TransactionDate, zone)),
+			postedAt: instant(t.PostDate), day: bankDay(t.PostDate, zone), made: bankDay(t.TransactionDate, zone),
 		},
 		connectionID: text(t.Connection), institutionID: text(t.Institution), direction: text(string(t.Direction)),
 		class: text(string(t.Class)), currency: text(cmp.Or(t.Currency, account.Currency)), payload: payload, transaction: t,
@@ -119,15 +119,15 @@ func bankZones() (func(institutionID string) *time.Location, error) {
 }
 
 // bankDay returns the calendar day of a time at the bank, or "".
-func bankDay(t api.Time, zone *time.Location) api.Date {
-	if _, ok := timeOf(t); !ok {
+func bankDay(t api.Time, zone *time.Location) string {
+	if instant(t) == "" {
 		return ""
 	}
-	return t.DateIn(zone)
+	return string(t.DateIn(zone))
 }
 
-// instantFormat has a fixed width, so that its texts sort by time.
-const instantFormat = "2006-01-02T15:04:05Z"
+// instantFormat has a fixed width, so that its texts sort by time. No database has times before earliest.
+const instantFormat, earliest = "2006-01-02T15:04:05Z", "1000-01-01T00:00:00Z"
 
 // age returns how long before now a time in instantFormat was. The age of "" is infinite.
 func age(at string, now time.Time) time.Duration {
@@ -138,17 +138,11 @@ func age(at string, now time.Time) time.Duration {
 	return now.Sub(t)
 }
 
-// instant returns a time in instantFormat, or "".
+// instant returns a time in instantFormat, or "" if databases do not accept it.
 func instant(t api.Time) string {
-	at, ok := timeOf(t)
-	if !ok {
+	at, ok := t.Time()
+	if at = at.UTC(); !ok || at.Year() < 1000 || at.Year() > 9999 {
 		return ""
 	}
-	return at.UTC().Format(instantFormat)
-}
-
-// timeOf returns a time that databases accept.
-func timeOf(t api.Time) (time.Time, bool) {
-	at, ok := t.Time()
-	return at, ok && at.Year() >= 1000 && at.Year() <= 9999
+	return at.Format(instantFormat)
 }

@@ -26,24 +26,23 @@ const (
 var errMoved = errors.New("accounts changed while they were read")
 
 // A SyncOption configures one [Mirror.Sync].
-type SyncOption func(*syncOptions)
-
-type syncOptions struct{ allowMass, details bool }
+type SyncOption func(*run)
 
 // AllowMassRemoval allows a sync to remove more than 10 % of an account's posted transactions, see [ErrMassRemoval].
-func AllowMassRemoval() SyncOption { return func(o *syncOptions) { o.allowMass = true } }
+func AllowMassRemoval() SyncOption { return func(r *run) { r.allowMass = true } }
 
 // ReadConnections reads the user's connections and consents also if no account has changed. It costs up to two requests.
-func ReadConnections() SyncOption { return func(o *syncOptions) { o.details = true } }
+func ReadConnections() SyncOption { return func(r *run) { r.always = true } }
 
 // run is one call of Sync.
 type run struct {
 	*Mirror
 
-	userID  string
-	options syncOptions
-	result  Result
-	mass    error
+	userID string
+	// allowMass and always are set by options. always reads the details in any case.
+	allowMass, always bool
+	result            Result
+	mass              error
 	// applied has the hashes of the accounts that the call has written, by ID.
 	applied map[string]string
 	// details are read once per call, and only if something must be read. connections are those that are listed.
@@ -66,7 +65,7 @@ type run struct {
 // store and of the client, such as basiq.ErrNotFound if the user does not exist.
 func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption) (Result, error) {
 	r := &run{Mirror: m, userID: userID, applied: map[string]string{}, deleted: map[string]bool{}}
-	if err := configure("Sync", &r.options, options); err != nil {
+	if err := configure("Sync", r, options); err != nil {
 		return r.result, err
 	}
 	for conflicts := 0; r.result.Rounds < maxRounds; {
@@ -105,7 +104,7 @@ func (r *run) round(ctx context.Context) (err error) {
 		return err
 	}
 	todo, gone := r.compare(accounts, began)
-	if len(todo)+len(gone)+len(r.applied) == 0 && !r.options.details {
+	if len(todo)+len(gone)+len(r.applied) == 0 && !r.always {
 		r.result.Idle = true
 		r.plan(began)
 		return nil
@@ -114,22 +113,18 @@ func (r *run) round(ctx context.Context) (err error) {
 		return err
 	}
 	r.superseded = r.supersede(accounts, r.connections)
-	for _, a := range accounts { // an account without a newer copy, or with another one than before, is read again
-		if was := r.state.accounts[a.item.ID]; was.frozen && r.newer(was.id) != was.supersededBy {
-			todo = append(todo, a)
-		}
-	}
 	unread, err := r.readAll(ctx, todo)
-	if err == nil {
-		err = cmp.Or(r.dropGone(ctx, gone, began), unread)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = r.relinked(ctx)
+	if err := cmp.Or(r.dropGone(ctx, gone, began), unread); err != nil {
+		return err
 	}
-	if err == nil {
-		r.plan(began)
+	if err := r.apply(ctx, &batch{userID: r.userID}); err != nil { // what was not written with an account
+		return err
 	}
-	return err
+	r.plan(began)
+	return nil
 }
 
 // compare returns the accounts to read, and those that are stored and not listed.
@@ -139,17 +134,12 @@ func (r *run) compare(accounts []*listedAccount, began time.Time) (todo []*liste
 		id := a.item.ID
 		delete(rest, id)
 		was := r.state.accounts[id]
-		unchanged := was.frozen || was.settled && was.hash == a.hash && age(was.readFully, began) < r.fullRead
+		unchanged := was.settled && was.hash == a.hash && age(was.readFully, began) < r.fullRead
 		if !unchanged && r.applied[id] != a.hash {
 			todo = append(todo, a)
 		}
 	}
-	for _, was := range rest {
-		if !was.frozen {
-			gone = append(gone, was)
-		}
-	}
-	return todo, gone
+	return todo, slices.Collect(maps.Values(rest))
 }
 
 // readAll reads and writes accounts. The error unread is set if an account could not be read; the others are written.
@@ -184,7 +174,7 @@ func (r *run) readAll(ctx context.Context, todo []*listedAccount) (unread, err e
 			}
 			// A transaction that moved to another account of this part is not missing.
 			maps.DeleteFunc(b.old, func(id string, old *stored) bool { return !old.seen && seen[id] })
-			mass := r.conclude(b, r.options.allowMass)
+			mass := r.conclude(b, r.allowMass)
 			if err := r.apply(ctx, b); err != nil {
 				return nil, err
 			}
@@ -200,17 +190,17 @@ func (r *run) apply(ctx context.Context, b *batch) error {
 	if r.details.hash != r.state.details {
 		b.details = r.details
 	}
-	was, known := r.state.accounts[b.state.id]
-	b.state.supersededBy = r.newer(b.state.id)
-	for id, other := range r.state.accounts {
-		newer := r.newer(id)
-		_, written := r.state.accounts[newer]
-		if b.states == nil && id != b.state.id && !other.frozen && other.supersededBy != newer && (written || newer == "" || newer == b.state.id) {
-			other.supersededBy = newer
-			b.states = append(b.states, other)
+	if b.account != nil {
+		b.state = r.replaced(b.state, b)
+	}
+	if b.states == nil {
+		for id, other := range r.state.accounts {
+			if next := r.replaced(other, b); next != other && id != b.state.id {
+				b.states = append(b.states, next)
+			}
 		}
 	}
-	changed := len(b.rows)+len(b.removed)+len(b.states)+len(b.dropAccount) > 0 || b.details != nil || b.account != nil && !(known && b.state == was)
+	changed := len(b.rows)+len(b.removed)+len(b.states)+len(b.dropAccount) > 0 || b.details != nil || b.account != nil && b.state != r.state.accounts[b.state.id]
 	if changed {
 		if err := r.store.apply(ctx, r.userID, r.generation, b); err != nil {
 			return err
@@ -234,7 +224,7 @@ func (r *run) apply(ctx context.Context, b *batch) error {
 func (r *run) dropGone(ctx context.Context, gone []accountState, began time.Time) error {
 	for _, was := range gone {
 		exists, err := r.exists(r.client.Accounts.Get(ctx, r.userID, was.id))
-		confirmed := r.doubted(was, began)[was.id]
+		confirmed := slices.Contains(r.doubted(was, began), was.id)
 		if err == nil && !exists && !confirmed {
 			confirmed, err = r.connectionDeleted(ctx, was.connectionID)
 		}
@@ -293,7 +283,7 @@ func (r *run) plan(began time.Time) {
 		if was.settled {
 			next = began.Add(r.fullRead - age(was.readFully, began))
 		}
-		if !was.frozen && (r.result.Next.IsZero() || next.Before(r.result.Next)) {
+		if r.result.Next.IsZero() || next.Before(r.result.Next) {
 			r.result.Next = next
 		}
 	}

@@ -135,7 +135,7 @@ func TestSQL_DateStyle(t *testing.T) { //nolint:paralleltest // see onBoth
 				db := d.open(t)
 				defer func() { _ = db.Close() }()
 				sandbox, client, user, connection := newUser(t)
-				m, err := mirror.New(client, d.store(t, db), mirror.WithRelink(mirror.RelinkMerge))
+				m, err := mirror.New(client, d.store(t, db))
 				require.NoError(t, err)
 				sync := func() {
 					t.Helper()

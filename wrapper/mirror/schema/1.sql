@@ -44,12 +44,13 @@ CREATE TABLE basiq_account (
 	available_minor BIGINT,
 	last_updated INSTANT,
 	superseded_by TEXT NOT NULL,
-	frozen BOOLEAN NOT NULL,
+	counted_before TEXT NOT NULL,
 	settled BOOLEAN NOT NULL,
 	version TEXT NOT NULL,
 	seen_from TEXT NOT NULL,
 	read_fully TEXT NOT NULL,
 	newest TEXT NOT NULL,
+	oldest TEXT NOT NULL,
 	missing TEXT NOT NULL,
 	missing_from TEXT NOT NULL,
 	hash TEXT NOT NULL,
@@ -123,7 +124,11 @@ CREATE TABLE basiq_task (
 	sequence BIGINT NOT NULL,
 	PRIMARY KEY (user_id, reason)
 );
+CREATE VIEW basiq_current_transaction AS
+	SELECT t.* FROM basiq_transaction t
+	JOIN basiq_account a ON a.user_id = t.user_id AND a.account_id = t.account_id
+	WHERE a.superseded_by = '';
 CREATE VIEW basiq_counted_transaction AS
 	SELECT t.* FROM basiq_transaction t
 	JOIN basiq_account a ON a.user_id = t.user_id AND a.account_id = t.account_id
-	WHERE a.superseded_by = '' OR a.frozen;
+	WHERE a.superseded_by = '' OR t.status <> 'pending' AND (a.counted_before = '' OR t.day < CAST(NULLIF(a.counted_before, '') AS DAY));
