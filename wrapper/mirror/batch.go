@@ -52,7 +52,7 @@ type batch struct {
 	began   time.Time
 	from    string             // the window; "" if all transactions were read
 	count   int                // of the transactions that were read
-	oldest  basiq.Time         // of the posted ones
+	oldest  string             // the day of the first posted one
 	old     map[string]*stored // the rows of the window, and those of the transactions that were read
 
 	rows    []*row   // transactions to store
@@ -109,8 +109,7 @@ func (m *Mirror) conclude(b *batch, allowMass bool) error {
 	}
 	a.id, a.version, a.hash = item.ID, version, b.account.hash
 	a.connectionID = text(item.Connection.ID)
-	zone := m.zone(item.Institution.ID)
-	b.day = bankDay(item.LastUpdated, zone)
+	b.day = bankDay(item.LastUpdated, m.zone(item.Institution.ID))
 	removed, err := m.removals(b, allowMass)
 	b.fill(removed)
 	// Basiq sets lastUpdated before it imports the transactions.
@@ -119,7 +118,7 @@ func (m *Mirror) conclude(b *batch, allowMass bool) error {
 	case a.missing != "":
 		a.readFully = "" // only a full read may remove posted transactions
 	case imported && b.from == "":
-		a.readFully, a.oldest = at, bankDay(b.oldest, zone)
+		a.readFully, a.oldest = at, b.oldest
 	}
 	// An empty list is in doubt too, until a second read after the import finds it empty.
 	a.settled = imported && a.missing == "" && (b.count > 0 || same && emptyBefore)
@@ -168,13 +167,7 @@ func (m *Mirror) removals(b *batch, allowMass bool) (removed []*stored, err erro
 
 // fill sets the changes, and the rows to delete.
 func (b *batch) fill(removed []*stored) {
-	var added []*row
-	for _, r := range b.rows {
-		if b.old[r.id] == nil {
-			added = append(added, r)
-		}
-	}
-	unsure := link(removed, added)
+	unsure := link(removed, where(b.rows, func(r *row) bool { return b.old[r.id] == nil }))
 	settled := map[string]bool{}
 	b.changes = make([]Change, 0, len(b.rows)+len(removed))
 	for _, r := range b.rows {

@@ -155,7 +155,7 @@ func TestMirror_Sync_MassRemoval(t *testing.T) {
 		for range 3 {
 			result, err := f.mirror.Sync(f.Context(), f.user)
 			require.ErrorIs(t, err, mirror.ErrMassRemoval)
-			assert.ErrorContains(t, err, " of ", "the error has the numbers")
+			require.ErrorContains(t, err, " of ", "the error has the numbers")
 			assert.Zero(t, result.Removed)
 		}
 		assert.Len(t, f.store.Transactions(f.user), before)

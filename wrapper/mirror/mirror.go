@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -219,8 +220,9 @@ func (m *Mirror) Changes(ctx context.Context, userID string, after Position) ite
 		after = max(after, 0)
 		for limit := firstChanges; ; limit = moreChanges {
 			page, err := m.store.changes(ctx, userID, after, limit)
-			if err == nil {
-				err = m.checkErased(ctx, userID, after) // after the page was read, which may be later than an erasure
+			st, loadErr := m.store.load(ctx, userID) // after the page, which may be later than an erasure
+			if err = cmp.Or(err, loadErr); err == nil && (st.erased || after > 0 && after <= st.start) {
+				err = ErrErased
 			}
 			for i := 0; i < len(page) && err == nil; i++ {
 				c := &page[i]
@@ -237,15 +239,6 @@ func (m *Mirror) Changes(ctx context.Context, userID string, after Position) ite
 			}
 		}
 	}
-}
-
-// checkErased returns ErrErased if the user is erased, or was erased after a position.
-func (m *Mirror) checkErased(ctx context.Context, userID string, after Position) error {
-	st, err := m.store.load(ctx, userID)
-	if err == nil && (st.erased || after > 0 && after <= st.start) {
-		err = ErrErased
-	}
-	return err
 }
 
 // decode sets the transaction, unless it was removed.

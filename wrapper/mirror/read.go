@@ -33,14 +33,10 @@ func list[T, O any](ctx context.Context, r *run, items func(ctx context.Context,
 	return all, nil
 }
 
-func (r *run) accounts(ctx context.Context) ([]*listedAccount, error) {
-	return list(ctx, r, r.client.Accounts.List)
-}
-
 // read reads an account's transactions: all of them, or until those before the window. seen has the transactions of the accounts that
 // are not written yet.
 func (r *run) read(ctx context.Context, a *listedAccount, seen map[string]bool) (b *batch, err error) {
-	b = &batch{userID: r.userID, account: a, state: r.state.accounts[a.item.ID], began: time.Now(), old: map[string]*stored{}}
+	b = &batch{userID: r.userID, account: a, state: r.accounts[a.item.ID], began: time.Now(), old: map[string]*stored{}}
 	if b.state.newest != "" && age(b.state.readFully, b.began) < r.fullRead {
 		since := max(0, age(b.state.newest, b.began)) // some banks date transactions in the future
 		b.from = b.began.UTC().Add(-since).AddDate(0, 0, -r.window).Format(instantFormat)
@@ -58,8 +54,8 @@ func (r *run) read(ctx context.Context, a *listedAccount, seen map[string]bool) 
 }
 
 func (r *run) readPages(ctx context.Context, b *batch, seen map[string]bool) error {
-	account := b.account.item
-	total, ordered, last, first := int64(0), true, "", ""
+	account, zone := b.account.item, r.zone(b.account.item.Institution.ID)
+	total, ordered, last := int64(0), true, ""
 	b.state.newest = ""
 	pages := map[basiq.Cursor]bool{}
 	var raw []byte
@@ -87,8 +83,8 @@ func (r *run) readPages(ctx context.Context, b *batch, seen map[string]bool) err
 					return nil
 				}
 				b.state.newest = max(b.state.newest, posted)
-				if first == "" || posted < first {
-					first, b.oldest = posted, t.PostDate
+				if day := bankDay(t.PostDate, zone); day != "" && (b.oldest == "" || day < b.oldest) {
+					b.oldest = day
 				}
 			} else if last != "" {
 				ordered = false
@@ -98,7 +94,7 @@ func (r *run) readPages(ctx context.Context, b *batch, seen map[string]bool) err
 			}
 			seen[t.ID] = true
 			b.count++
-			b.add(t, page.Raw[i], r.zone(account.Institution.ID))
+			b.add(t, page.Raw[i], zone)
 		}
 	}
 	if total > 0 && int64(b.count) != total {

@@ -59,7 +59,7 @@ func (m *Mirror) supersede(accounts []*listedAccount, connections map[string]*ba
 func (r *run) replaced(a accountState, b *batch) accountState {
 	a.supersededBy, a.countedBefore = "", ""
 	for _, id := range r.superseded[a.id] {
-		newer, written := r.state.accounts[id]
+		newer, written := r.accounts[id]
 		if id == b.state.id {
 			newer, written = b.state, true
 		}

@@ -318,10 +318,8 @@ func (s *SQL) lastDeletion(ctx context.Context, userID string) (Deletion, error)
 }
 
 func (s *SQL) readmit(ctx context.Context, userID string) error {
-	return s.dialect.InTx(ctx, s.db, func(tx *sqldb.Tx) error {
-		tx.Exec(ctx, `UPDATE basiq_user SET generation = generation + 1, erased_at = NULL WHERE user_id = ? AND erased_at IS NOT NULL`, userID)
-		return nil
-	})
+	_, err := s.db.ExecContext(ctx, s.dialect.Bind(`UPDATE basiq_user SET generation = generation + 1, erased_at = NULL WHERE user_id = ? AND erased_at IS NOT NULL`), userID)
+	return err
 }
 
 func (s *SQL) receive(ctx context.Context, ids []string, at time.Time, work Work) (fresh bool, err error) {
@@ -352,10 +350,8 @@ func (s *SQL) queued(ctx context.Context) ([]Work, error) {
 }
 
 func (s *SQL) finish(ctx context.Context, done Work) error {
-	return s.dialect.InTx(ctx, s.db, func(tx *sqldb.Tx) error {
-		tx.Exec(ctx, `DELETE FROM basiq_task WHERE user_id = ? AND reason = ? AND sequence = ?`, done.UserID, string(done.Reason), done.sequence)
-		return nil
-	})
+	_, err := s.db.ExecContext(ctx, s.dialect.Bind(`DELETE FROM basiq_task WHERE user_id = ? AND reason = ? AND sequence = ?`), done.UserID, string(done.Reason), done.sequence)
+	return err
 }
 
 // date is the text of a day. PostgreSQL formats days by its setting DateStyle if it converts them to text.

@@ -51,9 +51,10 @@ type run struct {
 	// deleted has the connections that were looked up, and whether they do not exist.
 	deleted map[string]bool
 
-	// state and superseded are those of a round.
+	// state, began and superseded are those of a round.
 	*state
 
+	began      time.Time
 	superseded map[string][]string
 }
 
@@ -73,6 +74,7 @@ func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption)
 		err := r.round(ctx)
 		switch {
 		case err == nil:
+			r.plan()
 			return r.result, r.mass
 		case errors.Is(err, ErrConflict) && conflicts < maxConflicts:
 			conflicts++
@@ -98,15 +100,14 @@ func (r *run) round(ctx context.Context) (err error) {
 	if r.erased {
 		return ErrErased
 	}
-	began := time.Now()
-	accounts, err := r.accounts(ctx)
+	r.began = time.Now()
+	accounts, err := list(ctx, r, r.client.Accounts.List)
 	if err != nil {
 		return err
 	}
-	todo, gone := r.compare(accounts, began)
+	todo, gone := r.compare(accounts)
 	if len(todo)+len(gone)+len(r.applied) == 0 && !r.always {
 		r.result.Idle = true
-		r.plan(began)
 		return nil
 	}
 	if err := r.readDetails(ctx, accounts); err != nil {
@@ -117,24 +118,20 @@ func (r *run) round(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(r.dropGone(ctx, gone, began), unread); err != nil {
+	if err := cmp.Or(r.dropGone(ctx, gone), unread); err != nil {
 		return err
 	}
-	if err := r.apply(ctx, &batch{userID: r.userID}); err != nil { // what was not written with an account
-		return err
-	}
-	r.plan(began)
-	return nil
+	return r.apply(ctx, &batch{userID: r.userID}) // what was not written with an account
 }
 
 // compare returns the accounts to read, and those that are stored and not listed.
-func (r *run) compare(accounts []*listedAccount, began time.Time) (todo []*listedAccount, gone []accountState) {
-	rest := maps.Clone(r.state.accounts)
+func (r *run) compare(accounts []*listedAccount) (todo []*listedAccount, gone []accountState) {
+	rest := maps.Clone(r.accounts)
 	for _, a := range accounts {
 		id := a.item.ID
 		delete(rest, id)
-		was := r.state.accounts[id]
-		unchanged := was.settled && was.hash == a.hash && age(was.readFully, began) < r.fullRead
+		was := r.accounts[id]
+		unchanged := was.settled && was.hash == a.hash && age(was.readFully, r.began) < r.fullRead
 		if !unchanged && r.applied[id] != a.hash {
 			todo = append(todo, a)
 		}
@@ -162,7 +159,7 @@ func (r *run) readAll(ctx context.Context, todo []*listedAccount) (unread, err e
 				read = append(read, b)
 			}
 		}
-		after, err := r.accounts(ctx)
+		after, err := list(ctx, r, r.client.Accounts.List)
 		if err != nil {
 			return nil, err
 		}
@@ -190,17 +187,15 @@ func (r *run) apply(ctx context.Context, b *batch) error {
 	if r.details.hash != r.state.details {
 		b.details = r.details
 	}
-	if b.account != nil {
-		b.state = r.replaced(b.state, b)
-	}
+	b.state = r.replaced(b.state, b)
 	if b.states == nil {
-		for id, other := range r.state.accounts {
+		for id, other := range r.accounts {
 			if next := r.replaced(other, b); next != other && id != b.state.id {
 				b.states = append(b.states, next)
 			}
 		}
 	}
-	changed := len(b.rows)+len(b.removed)+len(b.states)+len(b.dropAccount) > 0 || b.details != nil || b.account != nil && b.state != r.state.accounts[b.state.id]
+	changed := len(b.rows)+len(b.removed)+len(b.states)+len(b.dropAccount) > 0 || b.details != nil || b.account != nil && b.state != r.accounts[b.state.id]
 	if changed {
 		if err := r.store.apply(ctx, r.userID, r.generation, b); err != nil {
 			return err
@@ -211,7 +206,7 @@ func (r *run) apply(ctx context.Context, b *batch) error {
 	if b.account != nil {
 		r.applied[b.state.id] = b.state.hash
 	}
-	b.applyTo(r.state.accounts)
+	b.applyTo(r.accounts)
 	counts := map[Kind]*int{KindAdded: &r.result.Added, KindModified: &r.result.Modified, KindRemoved: &r.result.Removed, KindSettled: &r.result.Settled}
 	for _, c := range b.changes {
 		*counts[c.Kind]++
@@ -221,10 +216,10 @@ func (r *run) apply(ctx context.Context, b *batch) error {
 
 // dropGone removes accounts that Basiq no longer has: at once if their connection was deleted too, else if they are missing
 // in two syncs. An account that only the list lacks is kept.
-func (r *run) dropGone(ctx context.Context, gone []accountState, began time.Time) error {
+func (r *run) dropGone(ctx context.Context, gone []accountState) error {
 	for _, was := range gone {
 		exists, err := r.exists(r.client.Accounts.Get(ctx, r.userID, was.id))
-		confirmed := slices.Contains(r.doubted(was, began), was.id)
+		confirmed := slices.Contains(r.doubted(was, r.began), was.id)
 		if err == nil && !exists && !confirmed {
 			confirmed, err = r.connectionDeleted(ctx, was.connectionID)
 		}
@@ -242,7 +237,7 @@ func (r *run) dropGone(ctx context.Context, gone []accountState, began time.Time
 		} else {
 			next := was
 			next.settled = false
-			next.doubt(slices.DeleteFunc([]string{was.id}, func(string) bool { return exists }), began)
+			next.doubt(slices.DeleteFunc([]string{was.id}, func(string) bool { return exists }), r.began)
 			if next != was {
 				b.states = append(b.states, next)
 			}
@@ -277,11 +272,11 @@ func (r *run) connectionDeleted(ctx context.Context, connectionID string) (bool,
 }
 
 // plan sets when the next sync is useful.
-func (r *run) plan(began time.Time) {
-	for _, was := range r.state.accounts {
-		next := began.Add(r.settle)
+func (r *run) plan() {
+	for _, was := range r.accounts {
+		next := r.began.Add(r.settle)
 		if was.settled {
-			next = began.Add(r.fullRead - age(was.readFully, began))
+			next = r.began.Add(r.fullRead - age(was.readFully, r.began))
 		}
 		if r.result.Next.IsZero() || next.Before(r.result.Next) {
 			r.result.Next = next
