@@ -399,8 +399,9 @@ func TestLimiter_SQL(t *testing.T) {
 		})
 		all := slices.Concat(sent...)
 		assert.LessOrEqual(t, float64(len(all)), 1.05*rate*time.Since(start).Seconds())
-		// The processors may be busy with other tests.
-		assert.Greater(t, len(all), rate*seconds/2)
+		for _, times := range sent { // how many depends on how busy the processors are, see TestLimiter_Rate
+			assert.NotEmpty(t, times)
+		}
 		t.Logf("%d requests in %v", len(all), time.Since(start))
 	})
 }
