@@ -43,7 +43,7 @@
 // Basiq lists pending transactions first, then the newest posted ones. A sync reads an account until 35 days before the
 // newest posted transaction that it knows ([WithWindow]). If it finds another order, it reads everything, also in later
 // syncs. Once in 7 days ([WithFullRead]) it reads all transactions of an account, and so finds what Basiq changed, added or
-// removed before the window or without moving lastUpdated.
+// removed before the window or without moving lastUpdated. A new account is read whole until a read begins after the import.
 //
 // Transactions are never filtered by date: such a filter excludes pending transactions.
 //
@@ -57,9 +57,16 @@
 //
 // # Accounts that were linked again
 //
-// A user who connects to the same bank again gets new accounts, and Basiq keeps the transactions of deleted web connections.
-// Sums over basiq_transaction may count everything twice. The view basiq_counted_transaction has each transaction once.
-// [WithRelink] chooses what happens to the old rows, and [SameAccount] recognizes the account.
+// A user who connects to the same bank again gets new accounts, and Basiq keeps the old ones with their transactions. The mirror
+// has both, as Basiq does, so that a sum over basiq_transaction counts most transactions twice. Choose by the table or view
+// that a query reads what happens to the old rows:
+//
+//   - keep: basiq_transaction has the rows of all accounts
+//   - merge: basiq_counted_transaction has each transaction once, those of an old account until the newer accounts begin
+//   - drop: basiq_current_transaction leaves out the accounts that were linked again
+//
+// [SameAccount] recognizes an account by its number, and [WithSameAccount] changes the rule. basiq_account.superseded_by is the
+// account that replaces an old one.
 //
 // # Days and money
 //

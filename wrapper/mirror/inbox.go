@@ -31,8 +31,8 @@ var ErrEndpointDisabled = errors.New("webhook is missing or not active")
 // Work is what an event asks to be done for a user. It can be done more than once, in any order and concurrently.
 type Work struct {
 	UserID string
-	// Reason is why the user must be erased with [Mirror.EraseFor]. If it is "", or if the user was not erased, the user must be
-	// synced with [ReadConnections].
+	// Reason is the argument for [Mirror.EraseFor]. If it is "", or if EraseFor has not erased the user, the work is a
+	// [Mirror.Sync] with [ReadConnections].
 	Reason Reason
 	// EventID is the event that asks for the work, "" if it is not known.
 	EventID string
@@ -74,8 +74,8 @@ func (m *Mirror) do(ctx context.Context, work Work) error {
 	return err
 }
 
-// EraseFor erases a user as [Mirror.Erase] does, and reports whether the user is erased. If the reason is that a consent was revoked or
-// has expired, it erases only a user without an active consent: an update revokes one consent and creates another.
+// EraseFor calls [Mirror.Erase] and reports whether the user is erased. For [ReasonConsentRevoked] and [ReasonConsentExpired] it
+// first lists the consents, and does nothing if one is active: an update of a consent revokes it and creates another.
 func (m *Mirror) EraseFor(ctx context.Context, userID string, reason Reason) (bool, error) {
 	ended := reason == ReasonConsentRevoked || reason == ReasonConsentExpired
 	// A list without any consent is in doubt. It is read twice.
@@ -105,8 +105,8 @@ type Inbox struct {
 	wake      chan struct{}
 }
 
-// NewInbox returns an Inbox that stores the work for a mirror in the mirror's store. webhookID is the webhook that [Inbox.Check] looks
-// for; "" checks none. It sends nothing, and returns [basiq.ErrInvalidInput] without a mirror.
+// NewInbox returns an Inbox that stores the work for a mirror in the mirror's store. [Inbox.Check] checks the webhook with the ID
+// webhookID, unless that is "". NewInbox sends nothing. It returns [basiq.ErrInvalidInput] if m is nil.
 func NewInbox(m *Mirror, webhookID string) (*Inbox, error) {
 	if m == nil {
 		return nil, invalidInput("NewInbox", "a mirror is required")
@@ -154,7 +154,8 @@ func (i *Inbox) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// Check returns [ErrEndpointDisabled] unless the webhook of [NewInbox] is active. Basiq disables a webhook that could not be reached for about 28 hours, and sends no events of any kind then.
+// Check returns [ErrEndpointDisabled] unless the webhook of [NewInbox] is active. It returns nil if that is "". Basiq disables a
+// webhook that could not be reached for about 28 hours, and sends no events of any kind then.
 func (i *Inbox) Check(ctx context.Context) error {
 	if i.webhookID == "" {
 		return nil
@@ -170,8 +171,8 @@ func (i *Inbox) Check(ctx context.Context) error {
 }
 
 // Run reads the events, checks the webhook, and does the work that was received, until the context ends. It repeats the
-// first two every day, or after a minute if the events could not be read. It calls report with each error, unless report is nil, and
-// goes on: the work stays stored and is done again later. Several processes can run it. It returns the context's error.
+// first two every day, or after a minute if the events could not be read. It calls report, unless that is nil, with each error and
+// continues. Work that failed stays stored and is done again later. Several processes can run it. It returns the context's error.
 func (i *Inbox) Run(ctx context.Context, report func(error)) error {
 	for checked := (time.Time{}); ; {
 		var errs []error

@@ -49,6 +49,7 @@ func link(removed []*stored, added []*row) map[*row][]string {
 	return unsure
 }
 
+// where returns the elements that meet a condition.
 func where[T any](all []*T, condition func(*T) bool) (found []*T) {
 	for _, v := range all {
 		if condition(v) {

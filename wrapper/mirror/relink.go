@@ -55,7 +55,7 @@ func (m *Mirror) supersede(accounts []*listedAccount, connections map[string]*ba
 	return superseded
 }
 
-// replaced returns a with the accounts that replace it, of those that are written already or with the batch.
+// replaced returns a with the accounts that replace it, of those that are written already or in this batch.
 func (r *run) replaced(a accountState, b *batch) accountState {
 	a.supersededBy, a.countedBefore = "", ""
 	for _, id := range r.superseded[a.id] {
