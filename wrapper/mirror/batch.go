@@ -53,7 +53,7 @@ type batch struct {
 	from    string             // the window; "" if all transactions were read
 	count   int                // of the transactions that were read
 	oldest  string             // the day of the first posted one
-	old     map[string]*stored // the rows of the window, and those of the transactions that were read
+	old     map[string]*stored // the rows of the window, and of all transactions that were read
 
 	rows    []*row   // transactions to store
 	removed []string // transactions to delete before

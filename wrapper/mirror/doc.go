@@ -62,7 +62,7 @@
 // that a query reads what happens to the old rows:
 //
 //   - keep: basiq_transaction has the rows of all accounts
-//   - merge: basiq_counted_transaction has each transaction once, those of an old account until the newer accounts begin
+//   - merge: basiq_counted_transaction has each transaction once: an old account counts until the newer accounts begin
 //   - drop: basiq_current_transaction leaves out the accounts that were linked again
 //
 // [SameAccount] recognizes an account by its number, and [WithSameAccount] changes the rule. basiq_account.superseded_by is the

@@ -64,7 +64,7 @@ type Change struct {
 	// Day is the calendar day at the bank, "" if it is unknown.
 	Day api.Date
 
-	// payload is that of the transaction in a page of a [Store].
+	// payload is the transaction as a [Store] has it, "" if it has been removed.
 	payload string
 }
 

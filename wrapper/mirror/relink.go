@@ -55,7 +55,7 @@ func (m *Mirror) supersede(accounts []*listedAccount, connections map[string]*ba
 	return superseded
 }
 
-// replaced returns a with the accounts that replace it, of those that are written already or in this batch.
+// replaced returns a with the accounts that replace it. Only accounts count that are stored, or that the batch stores.
 func (r *run) replaced(a accountState, b *batch) accountState {
 	a.supersededBy, a.countedBefore = "", ""
 	for _, id := range r.superseded[a.id] {

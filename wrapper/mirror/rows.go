@@ -90,7 +90,7 @@ func money(a basiq.Amount, currency string) (exact string, minor sql.NullInt64) 
 	return string(a), minor
 }
 
-// fingerprint returns a hash of a payload without its last links, which are usually those of the resource. A gateway may rewrite them.
+// fingerprint returns a hash of a payload without its last links, usually the links of the resource. A gateway may rewrite them.
 // Links that are written in another way are a part of the hash.
 func fingerprint(payload []byte) string {
 	hash := sha256.New()

@@ -304,7 +304,10 @@ func (s *SQL) erase(ctx context.Context, record Deletion) (Deletion, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return s.lastDeletion(ctx, record.UserID)
 	}
-	return record, err
+	if err != nil {
+		return Deletion{}, err
+	}
+	return record, nil
 }
 
 // lastDeletion returns the record of the last erasure.

@@ -45,13 +45,13 @@ type run struct {
 	mass              error
 	// applied has the hashes of the accounts that the call has written, by ID.
 	applied map[string]string
-	// details are read once per call, and only if something must be read. connections are those that are listed.
+	// details are read once per call, and only if something must be read. connections are the listed ones.
 	details     *details
 	connections map[string]*basiq.Connection
 	// deleted has the connections that were looked up, and whether they do not exist.
 	deleted map[string]bool
 
-	// state, began and superseded are those of a round.
+	// state, began and superseded belong to one round.
 	*state
 
 	began      time.Time
@@ -124,7 +124,7 @@ func (r *run) round(ctx context.Context) (err error) {
 	return r.apply(ctx, &batch{userID: r.userID}) // what was not written with an account
 }
 
-// compare returns the accounts to read, and those that are stored and not listed.
+// compare returns the accounts to read, and the stored accounts that are not listed.
 func (r *run) compare(accounts []*listedAccount) (todo []*listedAccount, gone []accountState) {
 	rest := maps.Clone(r.accounts)
 	for _, a := range accounts {
