@@ -23,7 +23,7 @@ var wrongMethods = []struct{ name, file, right, wrong string }{
 	},
 	{"upsert without replacement", "batch.go", "case old.pending() && b.count > 0:\n\t\t\tremoved = append(removed, old)", "case old.pending() && b.count > 0:"},
 	{"set difference on an empty response", "batch.go", "case old.pending() && b.count > 0:", "case !old.seen:"},
-	{"no compare-and-swap", "sqlwrite.go", "AND generation = ? AND erased_at", "AND ? >= 0 AND erased_at"},
+	{"no compare-and-swap", "sql.go", "AND generation = ? AND erased_at", "AND ? >= 0 AND erased_at"},
 }
 
 // TestPlantedErrors plants each wrong method in a copy of the package. The chaos test must fail.
@@ -45,7 +45,7 @@ func TestPlantedErrors(t *testing.T) { //nolint:paralleltest // it uses all proc
 			overlayFile := filepath.Join(t.TempDir(), "overlay.json")
 			require.NoError(t, os.WriteFile(overlayFile, overlay, 0o600))
 			for _, seed := range []string{"1", "2", "3", "4", "5", "6"} {
-				cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlayFile, "-count=1", "-run", "^TestChaos$/^sqlite$", ".", "-args", "-seed", seed, "-days", "3", "-users", "1")
+				cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlayFile, "-count=1", "-run", "^TestChaos$/^sqlite$", ".", "-args", "-seed", seed, "-days", "6", "-users", "2")
 				out, err := cmd.CombinedOutput()
 				require.NotContains(t, string(out), "build failed")
 				if err == nil {
