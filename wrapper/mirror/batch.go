@@ -34,7 +34,7 @@ type accountState struct {
 	seenFrom     string // when version was first seen
 	readFully    string // when all transactions were last read; "" if they must be
 	newest       string // the latest posted transaction; "" if reads have no window
-	oldest       string // the day of the first posted transaction, as of readFully
+	oldest       string // the day of the first posted transaction
 	missing      string // the IDs of rows, or of the account, that Basiq lacks, one on each line
 	missingFrom  string // when exactly these were first missing
 	supersededBy string // the account that replaces it next, or ""
@@ -117,8 +117,10 @@ func (m *Mirror) conclude(b *batch, allowMass bool) error {
 	switch {
 	case a.missing != "":
 		a.readFully = "" // only a full read may remove posted transactions
-	case imported && b.from == "":
-		a.readFully, a.oldest = at, b.oldest
+	case b.from == "":
+		if a.oldest = b.oldest; imported {
+			a.readFully = at
+		}
 	}
 	// An empty list is in doubt too, until a second read after the import finds it empty.
 	a.settled = imported && a.missing == "" && (b.count > 0 || same && emptyBefore)

@@ -22,9 +22,6 @@ const (
 	rowsPerCheck = 2000
 )
 
-// errMoved is returned within a sync if an account changed while it was read.
-var errMoved = errors.New("accounts changed while they were read")
-
 // A SyncOption configures one [Mirror.Sync].
 type SyncOption func(*run)
 
@@ -84,7 +81,7 @@ func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption)
 				return r.result, ctx.Err()
 			case <-time.After(time.Duration(rand.Int64N(int64(conflicts) * int64(20*time.Millisecond)))): //nolint:gosec // it spreads retries
 			}
-		case !errors.Is(err, errMoved) && !errors.Is(err, basiq.ErrListChanged):
+		case !errors.Is(err, basiq.ErrListChanged):
 			return r.result, err
 		}
 	}
@@ -92,7 +89,7 @@ func (m *Mirror) Sync(ctx context.Context, userID string, options ...SyncOption)
 }
 
 // round lists the accounts, reads the changed ones, lists the accounts again, and writes the accounts that have not
-// changed in between. It returns errMoved if others have.
+// changed in between. It returns basiq.ErrListChanged if others have.
 func (r *run) round(ctx context.Context) (err error) {
 	if r.state, err = r.store.load(ctx, r.userID); err != nil {
 		return err
@@ -149,7 +146,7 @@ func (r *run) readAll(ctx context.Context, todo []*listedAccount) (unread, err e
 			var response *basiq.Error
 			switch {
 			case errors.Is(err, basiq.ErrListChanged), errors.Is(err, basiq.ErrNotFound):
-				unread = cmp.Or(unread, errMoved)
+				unread = cmp.Or(unread, basiq.ErrListChanged)
 			case errors.As(err, &response):
 				unread = err
 			case err != nil:
@@ -166,7 +163,7 @@ func (r *run) readAll(ctx context.Context, todo []*listedAccount) (unread, err e
 		for _, b := range read {
 			// The hash of an account covers its ID and lastUpdated.
 			if !slices.ContainsFunc(after, func(a *listedAccount) bool { return a.hash == b.account.hash }) {
-				unread = cmp.Or(unread, errMoved)
+				unread = cmp.Or(unread, basiq.ErrListChanged)
 				continue
 			}
 			// A transaction that moved to another account of this part is not missing.
