@@ -292,3 +292,40 @@ func TestMirror_Sync_ImportedInParts(t *testing.T) {
 		assert.True(t, l.sync().Idle)
 	})
 }
+
+// Each transaction that vanishes is removed by the second read that lacks it, also if others vanish and come back between the reads.
+func TestMirror_Sync_VanishInTurn(t *testing.T) {
+	t.Parallel()
+	onLists(t, func(l *lists) {
+		l.connect("c", "a")
+		all := posted("a", 60, -1)
+		l.transactions["a"] = all
+		without := func(indexes ...int) {
+			l.transactions["a"] = nil
+			for i, item := range all {
+				if !slices.Contains(indexes, i) {
+					l.transactions["a"] = append(l.transactions["a"], item)
+				}
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		without()
+		l.sync()
+		l.connect("c", "a")
+		for _, step := range []struct {
+			missing []int
+			removed int
+		}{
+			{[]int{1}, 0}, {[]int{2}, 0}, {[]int{1, 2}, 1}, {[]int{1, 2, 50}, 1}, {[]int{1, 2, 50}, 1}, {[]int{1, 2, 50}, 0},
+		} {
+			without(step.missing...)
+			assert.Equal(t, step.removed, l.sync().Removed, step.missing)
+		}
+		l.requireTruth()
+		assert.True(t, l.sync().Idle)
+		without()
+		time.Sleep(8 * 24 * time.Hour) // a full read
+		assert.Equal(t, 3, l.sync().Added)
+		l.requireTruth()
+	})
+}
