@@ -66,7 +66,7 @@
 //   - drop: basiq_current_transaction leaves out the accounts that were linked again
 //
 // [SameAccount] recognizes an account by its number, and [WithSameAccount] changes the rule. basiq_account.superseded_by is the
-// account that replaces an old one.
+// account that replaces an old one. The change feed has the changes of all accounts, so a reader of the feed looks up AccountID there.
 //
 // # Days and money
 //
