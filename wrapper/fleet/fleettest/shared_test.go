@@ -269,8 +269,8 @@ func assertRate(t *testing.T, what string, times []time.Time, most float64) {
 	assert.LessOrEqual(t, float64(counts[len(counts)-1]), most)
 }
 
-// assertUsed asserts that each second that was not disturbed has at least least requests, and that at least half of all seconds
-// have half of it, because a busy machine may have no undisturbed second. The times are sorted.
+// assertUsed asserts that at least half of all seconds have half of least requests. In the long form of the test, on an idle machine,
+// each second that was not disturbed has least. The times are sorted.
 func assertUsed(t *testing.T, times []time.Time, disturbed []period, least float64) {
 	t.Helper()
 	counts := perSecond(times)
@@ -283,7 +283,7 @@ func assertUsed(t *testing.T, times []time.Time, disturbed []period, least float
 		checked, fewest = checked+1, min(fewest, counts[i])
 	}
 	t.Logf("%d of %d seconds were undisturbed, and had at least %d requests", checked, len(times), fewest)
-	if checked > 0 {
+	if checked > 0 && *users > 0 {
 		assert.GreaterOrEqual(t, float64(fewest), least)
 	}
 	slices.Sort(counts)
