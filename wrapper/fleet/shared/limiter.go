@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -17,6 +18,9 @@ const (
 	tolerance = 25 * time.Millisecond
 	// backlog is how far the reservations of all processes together reach into the future, if the rate permits.
 	backlog = 200 * time.Millisecond
+	// leadHalfLife is how long it takes until a slow statement counts half. It is a time and not a number of blocks: blocks with
+	// a long lead take long, and make the other processes reserve small blocks.
+	leadHalfLife = 200 * time.Millisecond
 	// freshness is how old the known holds may be when a request is sent.
 	freshness = 200 * time.Millisecond
 	// maxWait is how long a request waits for the end of holds.
@@ -211,7 +215,7 @@ func (l *Limiter) waiting() int {
 func (l *Limiter) dispatch() {
 	ctx := context.Background() // no caller's context, because the slots are for all
 	largest := max(1, int(backlog/l.interval))
-	block, lead := 1, time.Duration(0)
+	block, lead, measured := 1, time.Duration(0), time.Now()
 	for n := l.waiting(); n > 0; n = l.waiting() {
 		n = min(n, block)
 		sent := time.Now()
@@ -226,7 +230,8 @@ func (l *Limiter) dispatch() {
 		}
 		// A slow statement leaves in doubt when the slots are. If all statements are slow, they are slow alike.
 		certain := took <= lead+tolerance
-		if lead = max(took, lead*7/8); !certain {
+		lead = max(took, time.Duration(float64(lead)*math.Exp2(-time.Since(measured).Seconds()/leadHalfLife.Seconds())))
+		if measured = time.Now(); !certain {
 			continue
 		}
 		switch end := first.Add(time.Duration(n) * l.interval); {

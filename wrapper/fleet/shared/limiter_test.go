@@ -30,12 +30,17 @@ type memoryLimit struct {
 	held       map[string]hold
 	statements int
 	err        error
+	// slow is how much longer the next statement takes.
+	slow time.Duration
 }
 
 // statement counts a statement, waits for half of its duration and locks the table. The result unlocks it and waits for
 // the other half.
 func (m *memoryLimit) statement() func() {
-	half := rand.N(m.latency + 1)
+	m.mu.Lock()
+	half := rand.N(m.latency+1) + m.slow/2
+	m.slow = 0
+	m.mu.Unlock()
 	time.Sleep(half)
 	m.mu.Lock()
 	m.statements++
@@ -132,6 +137,26 @@ func TestLimiter_Rate(t *testing.T) {
 					assert.InEpsilon(t, len(all)/c.processes, len(times), 0.25, "process %d", i)
 				}
 			})
+		})
+	}
+}
+
+// After one slow statement of a process, all processes soon use the rate again.
+func TestLimiter_SlowStatement(t *testing.T) {
+	t.Parallel()
+	for _, slow := range []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			table := &memoryLimit{latency: 2 * time.Millisecond}
+			start := time.Now()
+			go func() {
+				time.Sleep(5 * time.Second)
+				table.mu.Lock()
+				defer table.mu.Unlock()
+				table.slow = slow
+			}()
+			sent := saturate(4, 16, 20*time.Second, func() *Limiter { return newLimiter(table, 100) })
+			after := start.Add(5*time.Second + 2*slow + time.Second)
+			assertRate(t, slices.DeleteFunc(slices.Concat(sent...), func(at time.Time) bool { return at.Before(after) }), 100)
 		})
 	}
 }
